@@ -1,0 +1,220 @@
+"""Where users, devices, tokens, series, assets and jobs are kept.
+
+Each method is one transaction, durable when it returns. Uniqueness is the catalog's to hold: it
+raises `Conflict`, whose message names what is taken. `get` and `find` return None for what is not
+there; changing or removing what is not there raises `NotFound`. All are thread-safe, and raise
+`Unavailable`, never a driver's own error, while the database is away.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
+
+from barograph.domain.asset import Asset
+from barograph.domain.device import Device, Series
+from barograph.domain.job import Job, Status
+from barograph.domain.user import Role, Token, User
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """Some items of a list in order of id, and how many there are in all."""
+
+    items: Sequence[T]
+    total: int
+
+
+class Users(Protocol):
+    """The users."""
+
+    def create(
+        self, username: str, email: str | None, password_hash: str | None, role: Role, time: int
+    ) -> User:
+        """A new user. `username` and `email` are unique without regard to case."""
+
+    def get(self, user_id: int) -> User | None: ...
+    def find(self, username: str) -> User | None:
+        """By username or, failing that, e-mail address, without regard to case."""
+
+    def list(self, *, search: str = "", limit: int, offset: int = 0) -> Page[User]: ...
+    def update(self, user_id: int, changes: Mapping[str, Any]) -> User:
+        """Set the named fields of `User`."""
+
+    def delete(self, user_id: int) -> None:
+        """Remove the user and its tokens. Devices must be gone or handed over before: `Conflict`."""
+
+    def any_admin(self) -> bool:
+        """Whether there is an administrator."""
+
+
+class Devices(Protocol):
+    """The devices."""
+
+    def create(
+        self,
+        key: str | None,
+        name: str,
+        user_id: int | None,
+        asset_id: int | None,
+        attributes: Mapping[str, Any],
+        time: int,
+        token_digest: bytes | None = None,
+    ) -> Device:
+        """A new device, and its token in the same transaction.
+
+        Without a key it gets one made of its id (`device-7`, or the next such that is free).
+        Raises `Conflict` for a taken key, `InvalidInput` for an unknown user or asset.
+        """
+
+    def get(self, device_id: int) -> Device | None: ...
+    def find(self, key: str) -> Device | None: ...
+    def list(
+        self,
+        *,
+        user_id: int | None = None,
+        asset_id: int | None = None,
+        search: str = "",
+        limit: int,
+        offset: int = 0,
+    ) -> Page[Device]:
+        """Those of a user, of an asset, whose name or key contains `search` without case."""
+
+    def all(self) -> Iterator[Device]:
+        """Every device, streamed in order of id, for building maps."""
+
+    def update(self, device_id: int, changes: Mapping[str, Any]) -> Device:
+        """Set the named fields of `Device`."""
+
+    def delete(self, device_id: int) -> None:
+        """Remove the device, its tokens and its series (whose ids are not used again)."""
+
+
+class Tokens(Protocol):
+    """The credentials."""
+
+    def create(self, token: Token) -> Token:
+        """Keep a new token (`token.id` is ignored)."""
+
+    def rotate_device(self, device_id: int, digest: bytes, time: int) -> Token:
+        """Replace every token of the device by one new one, in one transaction."""
+
+    def find(self, digest: bytes) -> Token | None: ...
+    def of_user(self, user_id: int) -> Sequence[Token]: ...
+    def all(self) -> Iterator[Token]:
+        """Every token, for building maps."""
+
+    def revoke(self, token_id: int) -> None: ...
+    def touch(self, used: Mapping[int, int]) -> None:
+        """Note when tokens were last used (token id to time); unknown ids are ignored."""
+
+
+class SeriesIndex(Protocol):
+    """Which series stands for which metric of which device."""
+
+    def ensure(self, device_id: int, metrics: Sequence[str]) -> Sequence[Series]:
+        """The series of these metrics in the same order, made where missing; `NotFound` device."""
+
+    def of_device(self, device_id: int) -> Sequence[Series]: ...
+    def all(self) -> Iterator[Series]:
+        """Every series, streamed in order of id, for building maps."""
+
+
+class Assets(Protocol):
+    """The inventory."""
+
+    def create(self, kind: str, name: str, attributes: Mapping[str, Any], time: int) -> Asset: ...
+    def get(self, asset_id: int) -> Asset | None: ...
+    def find(self, kind: str, name: str) -> Asset | None: ...
+    def list(
+        self, *, kind: str | None = None, search: str = "", limit: int, offset: int = 0
+    ) -> Page[Asset]: ...
+    def update(self, asset_id: int, changes: Mapping[str, Any]) -> Asset: ...
+    def delete(self, asset_id: int) -> None:
+        """Remove the asset; devices fitted to it stay, fitted to nothing."""
+
+
+class Jobs(Protocol):
+    """The jobs: the queue is these rows, leased."""
+
+    def create(
+        self, kind: str, question: Mapping[str, Any], user_id: int | None, time: int
+    ) -> Job: ...
+    def get(self, job_id: int) -> Job | None: ...
+    def list(self, *, user_id: int | None = None, limit: int, offset: int = 0) -> Page[Job]:
+        """The newest first."""
+
+    def count(self, status: Status, user_id: int | None = None) -> int: ...
+    def take(self, owner: str, now: int, lease: int, job_id: int | None = None) -> Job | None:
+        """Lease the oldest job (or `job_id`) that is queued, or running with its lease run out.
+
+        One owner only gets it, however many ask. `attempts` grows by one.
+        """
+
+    def renew(self, job_id: int, owner: str, until: int, progress: float) -> bool:
+        """Extend the lease and note the progress; False when the work must stop.
+
+        That is when the job is not the owner's any more, or its cancelling was asked for.
+        """
+
+    def finish(
+        self, job_id: int, owner: str, status: Status, result: Any, error: str | None, time: int
+    ) -> bool:
+        """End the job; False (and no change) when it is not the owner's any more."""
+
+    def cancel(self, job_id: int, time: int) -> Job:
+        """End a queued job as cancelled; ask a running one to stop; leave an ended one."""
+
+    def expire(self, before: int) -> int:
+        """Remove the jobs that ended earlier than `before`; how many."""
+
+
+class Secrets(Protocol):
+    """Small values that the installation keeps, such as the key that signs its JWTs."""
+
+    def get_or_create(self, name: str, value: bytes) -> bytes:
+        """The stored value; `value` is stored if there is none yet. One wins, all agree."""
+
+    def get(self, name: str) -> bytes | None: ...
+    def put(self, name: str, value: bytes) -> None: ...
+    def delete(self, name: str) -> None: ...
+
+
+class Sessions(Protocol):
+    """Refresh tokens: one row per sign-in, rotated at each use."""
+
+    def create(self, user_id: int, digest: bytes, expires: int, time: int) -> None: ...
+    def rotate(self, digest: bytes, new_digest: bytes, expires: int, time: int) -> int | None:
+        """The user id, when `digest` is current and unexpired, which `new_digest` now replaces.
+
+        A digest that was replaced before is a stolen one: its whole session is ended. None then
+        and for an unknown one.
+        """
+
+    def end(self, digest: bytes) -> None:
+        """Sign out; an unknown digest is ignored."""
+
+    def end_all(self, user_id: int) -> None: ...
+
+
+class Catalog(Protocol):
+    """All of it."""
+
+    users: Users
+    devices: Devices
+    tokens: Tokens
+    series: SeriesIndex
+    assets: Assets
+    jobs: Jobs
+    secrets: Secrets
+    sessions: Sessions
+
+    def check(self) -> None:
+        """Raise `Unavailable` unless the catalog answers now."""
+
+    def backup(self, target: Path) -> None:
+        """Write a consistent copy to the new file `target`; SQLite only, else `Unavailable`."""
+
+    def close(self) -> None: ...
