@@ -1,0 +1,195 @@
+"""Who may send and which series a metric is, answered from memory.
+
+Every reading that arrives asks these questions, so they must not cost a query. The maps are built
+from the catalog at start; the services that change the catalog tell the registry after their
+commit. Look-ups take no lock: each is one access to a dict, which is replaced, not edited, where
+more than one entry changes.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from threading import Lock
+
+from barograph.domain.device import Device, Series
+from barograph.domain.user import Principal, Role, Token, User
+from barograph.ports.catalog import Catalog
+
+_PAGE = 1_000
+_NO_SERIES: Mapping[str, int] = {}
+
+
+class Registry:
+    """The catalog's users, devices, tokens and series, in memory."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._lock = Lock()
+        self._principals: dict[bytes, Principal] = {}
+        self._tokens: dict[bytes, Token] = {}
+        self._roles: dict[int, Role] = {}
+        self._devices: dict[int, Device] = {}
+        self._by_key: dict[str, Device] = {}
+        self._owned: dict[int | None, dict[int, Device]] = {}
+        self._series: dict[int, Series] = {}
+        self._metrics: dict[int, dict[str, int]] = {}
+        for user in _every_user(catalog):
+            self._roles[user.id] = user.role
+        for device in catalog.devices.all():
+            self._place(device)
+        for series in catalog.series.all():
+            self._series[series.id] = series
+            self._metrics.setdefault(series.device_id, {})[series.metric] = series.id
+        for token in catalog.tokens.all():
+            self.put_token(token)
+
+    # Credentials
+
+    def principal(self, digest: bytes) -> Principal | None:
+        """Whose the token with this SHA-256 digest is."""
+        return self._principals.get(digest)
+
+    def token(self, digest: bytes) -> Token | None:
+        """The token with this SHA-256 digest."""
+        return self._tokens.get(digest)
+
+    def role(self, user_id: int) -> Role | None:
+        """The role of a user, None where there is no such user."""
+        return self._roles.get(user_id)
+
+    def put_token(self, token: Token) -> None:
+        """Let the token in."""
+        if token.device_id is not None:
+            principal = Principal("device", device_id=token.device_id)
+        else:
+            assert token.user_id is not None
+            role = self._roles.get(token.user_id)
+            if role is None:
+                return
+            principal = Principal("user", user_id=token.user_id, role=role)
+        with self._lock:
+            self._tokens[token.digest] = token
+            self._principals[token.digest] = principal
+
+    def drop_token(self, digest: bytes) -> None:
+        """Refuse the token from now on."""
+        with self._lock:
+            self._principals.pop(digest, None)
+            self._tokens.pop(digest, None)
+
+    def drop_device_tokens(self, device_id: int) -> None:
+        """Refuse every token of the device."""
+        for digest, token in list(self._tokens.items()):
+            if token.device_id == device_id:
+                self.drop_token(digest)
+
+    def put_user(self, user: User) -> None:
+        """Know the user, with this role."""
+        with self._lock:
+            self._roles[user.id] = user.role
+        for digest, token in list(self._tokens.items()):
+            if token.user_id == user.id:
+                with self._lock:
+                    self._principals[digest] = Principal("user", user.id, role=user.role)
+
+    def drop_user(self, user_id: int) -> None:
+        """Forget the user and refuse its tokens."""
+        for digest, token in list(self._tokens.items()):
+            if token.user_id == user_id:
+                self.drop_token(digest)
+        with self._lock:
+            self._roles.pop(user_id, None)
+
+    # Devices
+
+    def device(self, ref: int | str) -> Device | None:
+        """The device with this id (a number, or its digits) or, failing that, this key."""
+        if isinstance(ref, int):
+            return self._devices.get(ref)
+        if ref.isascii() and ref.isdigit() and len(ref) < 19:
+            found = self._devices.get(int(ref))
+            if found is not None:
+                return found
+        return self._by_key.get(ref)
+
+    def device_with_key(self, key: str) -> Device | None:
+        """The device that calls itself so."""
+        return self._by_key.get(key)
+
+    def devices(self) -> list[Device]:
+        """Every device, in order of id."""
+        return sorted(self._devices.values(), key=lambda device: device.id)
+
+    def devices_of_user(self, user_id: int | None) -> list[Device]:
+        """The user's devices (nobody's for None), in order of id."""
+        owned = list(self._owned.get(user_id, {}).values())
+        return sorted(owned, key=lambda device: device.id)
+
+    def put_device(self, device: Device) -> None:
+        """Know the device as it is now."""
+        with self._lock:
+            self._unplace(device.id)
+            self._place(device)
+
+    def refresh_device(self, device_id: int) -> None:
+        """Read the device again from the catalog."""
+        device = self._catalog.devices.get(device_id)
+        if device is None:
+            self.forget_device(device_id)
+        else:
+            self.put_device(device)
+
+    def forget_device(self, device_id: int) -> None:
+        """Forget the device, its tokens and its series."""
+        self.drop_device_tokens(device_id)
+        with self._lock:
+            self._unplace(device_id)
+            for series_id in self._metrics.pop(device_id, {}).values():
+                self._series.pop(series_id, None)
+
+    def _place(self, device: Device) -> None:
+        self._devices[device.id] = device
+        self._by_key[device.key] = device
+        self._owned.setdefault(device.user_id, {})[device.id] = device
+
+    def _unplace(self, device_id: int) -> None:
+        old = self._devices.pop(device_id, None)
+        if old is not None:
+            self._by_key.pop(old.key, None)
+            self._owned[old.user_id].pop(device_id, None)
+
+    # Series
+
+    def series_of(self, device_id: int) -> Mapping[str, int]:
+        """The series ids of the device, by metric."""
+        return self._metrics.get(device_id, _NO_SERIES)
+
+    def series(self, series_id: int) -> Series | None:
+        """What the series stands for."""
+        return self._series.get(series_id)
+
+    def ensure_series(self, device_id: int, metrics: Sequence[str]) -> Mapping[str, int]:
+        """`series_of` the device once it has all these metrics; makes the missing in the catalog.
+
+        Raises `NotFound` where the device is gone.
+        """
+        known = self._metrics.get(device_id, _NO_SERIES)
+        missing = [metric for metric in dict.fromkeys(metrics) if metric not in known]
+        if missing:
+            made = self._catalog.series.ensure(device_id, missing)
+            with self._lock:
+                for series in made:
+                    self._series[series.id] = series
+                self._metrics[device_id] = {
+                    **self._metrics.get(device_id, _NO_SERIES),
+                    **{series.metric: series.id for series in made},
+                }
+        return self.series_of(device_id)
+
+
+def _every_user(catalog: Catalog) -> Iterator[User]:
+    offset = 0
+    while True:
+        page = catalog.users.list(limit=_PAGE, offset=offset)
+        yield from page.items
+        offset += len(page.items)
+        if not page.items or offset >= page.total:
+            return
