@@ -29,9 +29,6 @@ class Reading(NamedTuple):
     value: float | str
 
 
-_NO_TEXTS: Mapping[int, str] = {}
-
-
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Readings of known series.
@@ -44,7 +41,7 @@ class Batch:
     series: Column[int]
     times: Column[int]
     values: Column[float]
-    texts: Mapping[int, str] = field(default=_NO_TEXTS)
+    texts: Mapping[int, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.times)
@@ -81,7 +78,7 @@ class MetricBatch:
     index: Column[int]
     times: Column[int]
     values: Column[float]
-    texts: Mapping[int, str] = field(default=_NO_TEXTS)
+    texts: Mapping[int, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.times)
