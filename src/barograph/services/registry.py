@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from threading import Lock
 
 from barograph.domain.device import Device, Series
-from barograph.domain.user import Principal, Role, Token, User
+from barograph.domain.user import Principal, Token, User
 from barograph.ports.catalog import Catalog
 
 _PAGE = 1_000
@@ -25,14 +25,14 @@ class Registry:
         self._lock = Lock()
         self._principals: dict[bytes, Principal] = {}
         self._tokens: dict[bytes, Token] = {}
-        self._roles: dict[int, Role] = {}
+        self._users: dict[int, User] = {}
         self._devices: dict[int, Device] = {}
         self._by_key: dict[str, Device] = {}
         self._owned: dict[int | None, dict[int, Device]] = {}
         self._series: dict[int, Series] = {}
         self._metrics: dict[int, dict[str, int]] = {}
         for user in _every_user(catalog):
-            self._roles[user.id] = user.role
+            self._users[user.id] = user
         for device in catalog.devices.all():
             self._place(device)
         for series in catalog.series.all():
@@ -51,9 +51,9 @@ class Registry:
         """The token with this SHA-256 digest."""
         return self._tokens.get(digest)
 
-    def role(self, user_id: int) -> Role | None:
-        """The role of a user, None where there is no such user."""
-        return self._roles.get(user_id)
+    def user(self, user_id: int) -> User | None:
+        """The user with this id."""
+        return self._users.get(user_id)
 
     def put_token(self, token: Token) -> None:
         """Let the token in."""
@@ -61,10 +61,10 @@ class Registry:
             principal = Principal("device", device_id=token.device_id)
         else:
             assert token.user_id is not None
-            role = self._roles.get(token.user_id)
-            if role is None:
+            user = self._users.get(token.user_id)
+            if user is None:
                 return
-            principal = Principal("user", user_id=token.user_id, role=role)
+            principal = Principal("user", user_id=user.id, role=user.role)
         with self._lock:
             self._tokens[token.digest] = token
             self._principals[token.digest] = principal
@@ -82,9 +82,9 @@ class Registry:
                 self.drop_token(digest)
 
     def put_user(self, user: User) -> None:
-        """Know the user, with this role."""
+        """Know the user as it is now."""
         with self._lock:
-            self._roles[user.id] = user.role
+            self._users[user.id] = user
         for digest, token in list(self._tokens.items()):
             if token.user_id == user.id:
                 with self._lock:
@@ -96,7 +96,7 @@ class Registry:
             if token.user_id == user_id:
                 self.drop_token(digest)
         with self._lock:
-            self._roles.pop(user_id, None)
+            self._users.pop(user_id, None)
 
     # Devices
 
