@@ -1,0 +1,158 @@
+"""What the statistics should be, computed by pandas and NumPy, without the program's own code.
+
+`python -m tests.statistics.expect` writes the expected rows of every script anew. Sums are exact
+here (fractions), because NumPy's are not.
+"""
+
+import math
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from tests.statistics.script import Eval, Row, Script, read_scripts, rewrite
+
+FREQUENCIES = {"d": "D", "w": "W-MON", "mo": "MS", "q": "QS-JAN", "y": "YS"}
+FIXED = {"ms": "ms", "s": "s", "m": "min", "h": "h"}
+
+Value = float | int | None
+
+
+def frame_of(readings: Sequence[tuple[int, int, float | str]]) -> pd.DataFrame:
+    """The numbers among (series, microseconds, value), the last write of each place only."""
+    frame = pd.DataFrame(readings, columns=["series", "time", "value"])
+    frame = frame.drop_duplicates(["series", "time"], keep="last")
+    frame = frame[frame["value"].map(lambda value: not isinstance(value, str))]
+    return frame.astype({"series": "int64", "time": "int64", "value": "float64"}).sort_values(
+        ["time", "series"], ignore_index=True
+    )
+
+
+def exact_sum(values: pd.Series) -> Fraction:
+    return sum(map(Fraction, values.tolist()), Fraction())
+
+
+def in_range(exact: Fraction) -> float | None:
+    """The nearest float, or None beyond the range of floats."""
+    try:
+        return float(exact)
+    except OverflowError:
+        return None
+
+
+def finite(number: float) -> float | None:
+    return float(number) if math.isfinite(number) else None
+
+
+def increase(course: pd.DataFrame) -> Fraction:
+    step = course["value"].diff()
+    rise = step.where(step >= 0, course["value"])
+    return exact_sum(rise.iloc[1:])
+
+
+def elapsed(course: pd.DataFrame) -> int:
+    return int(course["time"].max() - course["time"].min())
+
+
+def statistic(name: str, frame: pd.DataFrame) -> Value:
+    """One statistic of one group of readings, which may be empty."""
+    values = frame["value"]
+    courses = [course for _, course in frame.groupby("series")]
+    if frame.empty:
+        return {"count": 0, "distinct": 0, "sum": 0.0}.get(name)
+    with np.errstate(all="ignore"):
+        if name.startswith("p"):
+            return finite(np.percentile(values, float(name[1:])))
+        match name:
+            case "count":
+                return len(frame)
+            case "sum":
+                return in_range(exact_sum(values))
+            case "min":
+                return finite(values.min())
+            case "max":
+                return finite(values.max())
+            case "range":
+                return finite(np.ptp(values.to_numpy()))
+            case "mean":
+                return in_range(exact_sum(values) / len(frame))
+            case "median":
+                return finite(values.median())
+            case "stddev":
+                return finite(values.std(ddof=1))
+            case "mode":
+                return finite(values.mode().iloc[0])
+            case "distinct":
+                return int(values.nunique())
+            case "first":
+                return finite(values.iloc[0])
+            case "last":
+                return finite(values.iloc[-1])
+            case "increase":
+                return in_range(sum(map(increase, courses), Fraction()))
+            case "rate":
+                rates = [increase(c) * 1_000_000 / elapsed(c) for c in courses if len(c) > 1]
+                return in_range(sum(rates, Fraction())) if rates else None
+            case "integral":
+                hours = (frame["time"] - frame["time"].min()) / 3.6e9
+                return finite(sum(np.trapezoid(c["value"], hours.loc[c.index]) for c in courses))
+            case "time_weighted_mean":
+                return time_weighted_mean(courses)
+    raise AssertionError(f"no expectation for {name}")
+
+
+def time_weighted_mean(courses: Sequence[pd.DataFrame]) -> float | None:
+    values = np.concatenate([course["value"].to_numpy()[:-1] for course in courses])
+    weights = np.concatenate([np.diff(course["time"].to_numpy()) for course in courses])
+    if not weights.sum():
+        return finite(np.mean([course["value"].iloc[0] for course in courses]))
+    return finite(np.average(values, weights=weights))
+
+
+def bucket_edges(interval: str, first: int, last: int, zone: str) -> list[int]:
+    """The edges of the buckets that hold the instants `first` to `last`, both included."""
+    count = int(interval.rstrip("abcdefghijklmnopqrstuvwxyz"))
+    unit = interval.lstrip("0123456789")
+    begin, end = (pd.Timestamp(time, unit="us", tz="UTC") for time in (first, last))
+    if unit in FIXED:
+        step = pd.Timedelta(count, FIXED[unit])
+        floor = begin.floor(step)
+        edges = pd.date_range(floor, end + step, freq=step)
+    else:
+        # Calendar buckets are counted from the first of their kind in 1970.
+        local_end = end.tz_convert(zone).tz_localize(None) + pd.DateOffset(years=2 * count)
+        days = pd.date_range("1969-12-01", local_end, freq=FREQUENCIES[unit])
+        days = days[days >= "1970-01-01"][::count]
+        edges = days.tz_localize(zone, nonexistent="shift_forward", ambiguous=[True] * len(days))
+        edges = edges.tz_convert("UTC").unique()
+    at_or_before = edges[edges <= begin][-1]
+    after = edges[edges > end][0]
+    chosen = edges[(edges >= at_or_before) & (edges <= after)]
+    return [int(edge.value) // 1000 for edge in chosen.as_unit("ns")]
+
+
+def rows(script: Script, question: Eval) -> list[Row]:
+    """The rows that the question should be answered with."""
+    frame = frame_of(script.readings[: question.readings])
+    frame = frame[frame["series"].isin(question.series)]
+    if question.start is not None:
+        frame = frame[frame["time"] >= question.start]
+    if question.end is not None:
+        frame = frame[frame["time"] < question.end]
+    frame = frame.reset_index(drop=True)
+    if question.interval is None:
+        return [Row(None, {name: statistic(name, frame) for name in question.stats})]
+    if frame.empty:
+        return []
+    edges = bucket_edges(question.interval, frame["time"].min(), frame["time"].max(), question.zone)
+    bucket = np.searchsorted(edges, frame["time"], side="right") - 1
+    return [
+        Row(edges[index], {name: statistic(name, cell) for name in question.stats})
+        for index, cell in frame.groupby(bucket)
+    ]
+
+
+if __name__ == "__main__":
+    for script in read_scripts(Path(__file__).parent):
+        rewrite(script, [rows(script, question) for question in script.evals])
