@@ -1,1 +1,205 @@
-"""Every setting once."""
+"""Every setting once: name, default, unit, help.
+
+The command line, the environment, the file and the documentation follow from here. A setting is looked up in this order, the later wins: its default, the TOML file, the environment
+(`BAROGRAPH_DATA_DIR`; nested ones with two underscores, `BAROGRAPH_LIMITS__BODY_BYTES_MAX`), the
+command line.
+"""
+
+import dataclasses
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_type_hints
+
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError, create_model
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from barograph.domain.errors import ConfigurationError
+from barograph.domain.limits import Limits
+from barograph.domain.period import Interval
+from barograph.domain.time import DAY, parse_zone
+
+ENVIRONMENT_PREFIX = "BAROGRAPH_"
+
+System = Literal["temperature", "statistics", "dealer", "monitoring", "parameters"]
+SYSTEMS: tuple[System, ...] = (
+    "temperature",
+    "statistics",
+    "dealer",
+    "monitoring",
+    "parameters",
+)
+
+
+def _length(value: object) -> object:
+    """A length of time as microseconds: `5m`, `1h`, `30d`; 0 or empty for none."""
+    if isinstance(value, str):
+        if value in {"", "0", "none"}:
+            return 0
+        days = re.fullmatch(r"([1-9]\d{0,5})(d|w)", value)
+        if days:
+            return int(days[1]) * DAY * (7 if days[2] == "w" else 1)
+        fixed = re.fullmatch(r"([1-9]\d{0,8})(ms|s|m|h)", value)
+        if not fixed:
+            raise ValueError("use a number and ms, s, m, h, d or w, such as 5m or 30d")
+        return Interval.parse(value).fixed
+    return value
+
+
+def _zone(value: object) -> object:
+    if isinstance(value, str):
+        parse_zone(value)
+    return value
+
+
+Length = Annotated[int, BeforeValidator(_length), Field(ge=0)]
+"""Microseconds, written as a length such as `5m`."""
+
+
+def _limit_fields() -> dict[str, Any]:
+    hints = get_type_hints(Limits)
+    return {
+        field.name: (hints[field.name], Field(default=field.default, gt=0))
+        for field in dataclasses.fields(Limits)
+    }
+
+
+LimitSettings: type[BaseModel] = create_model("LimitSettings", **_limit_fields())
+
+
+class Settings(BaseSettings):
+    """The settings of one Barograph."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENVIRONMENT_PREFIX, env_nested_delimiter="__", extra="forbid"
+    )
+
+    data_dir: Path = Field(
+        default=Path("data"), description="Where everything is kept: catalog, readings, journal."
+    )
+    host: str = Field(
+        default="127.0.0.1",
+        description="Address to listen on. 0.0.0.0 or :: lets other machines in; then every "
+        "request needs a credential.",
+    )
+    port: int = Field(default=8000, ge=0, le=65535, description="HTTP port; 0 takes a free one.")
+    auth: Literal["auto", "required", "open"] = Field(
+        default="auto",
+        description="Who needs a credential. auto: everybody but this machine's user while "
+        "listening on loopback only; required: everybody; open: nobody (isolated networks only).",
+    )
+    registration: Literal["open", "closed"] = Field(
+        default="open", description="Whether strangers may register themselves, as members."
+    )
+    timezone: Annotated[str, BeforeValidator(_zone)] = Field(
+        default="UTC",
+        description="IANA zone of calendar buckets, and of times that are given without an offset.",
+    )
+    round_time: Length = Field(
+        default=0,
+        description="Round the times of readings down to a multiple of this, such as 5m; 0 does "
+        "not. A device can have its own.",
+    )
+    retention: Length = Field(
+        default=0, description="Remove readings older than this, such as 365d; 0 keeps all."
+    )
+    apis: frozenset[System] = Field(
+        default=frozenset(SYSTEMS),
+        description="Which of the older systems' APIs are served besides our own.",
+    )
+    memory_limit_mb: int = Field(
+        default=512, ge=64, description="Memory (MiB) that the embedded reading store may use."
+    )
+    store_threads: int = Field(
+        default=0, ge=0, description="Threads of the embedded reading store; 0: one per core."
+    )
+    job_workers: int = Field(
+        default=1, ge=1, le=64, description="Background jobs that run at a time."
+    )
+    access_token_minutes: int = Field(
+        default=15, ge=1, le=1440, description="How long an access token (JWT) is valid."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="How much is logged, on standard error."
+    )
+    limits: LimitSettings = Field(  # type: ignore[valid-type]  # made from domain.limits.Limits
+        default_factory=LimitSettings, description="Bounds; see the list in the documentation."
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Flags before environment before file."""
+        del dotenv_settings, file_secret_settings
+        file = settings_cls.model_config.get("toml_file")
+        sources = (init_settings, env_settings)
+        return (*sources, TomlConfigSettingsSource(settings_cls)) if file else sources
+
+    def bounds(self) -> Limits:
+        """The limits in force; raises `ConfigurationError` where they contradict each other."""
+        try:
+            return Limits(**self.limits.model_dump())  # type: ignore[attr-defined]  # a BaseModel
+        except ValueError as error:
+            raise ConfigurationError(f"limits: {error}") from None
+
+
+def load(config: Path | None = None, **flags: Any) -> Settings:
+    """The settings from `config` (a TOML file), the environment and `flags` that are not None.
+
+    Raises `ConfigurationError` naming each setting that is wrong.
+    """
+    if config is not None and not config.is_file():
+        raise ConfigurationError(f"--config {config}: there is no such file")
+    given = {name: value for name, value in flags.items() if value is not None}
+
+    class FromFile(Settings):
+        model_config = SettingsConfigDict(toml_file=config)
+
+    try:
+        return FromFile(**given)
+    except ValidationError as error:
+        wrong = "; ".join(
+            f"{'.'.join(map(str, one['loc']))}: {one['msg'].removeprefix('Value error, ')}"
+            for one in error.errors()
+        )
+        raise ConfigurationError(f"settings: {wrong}") from None
+    except ValueError as error:  # the file is not TOML
+        raise ConfigurationError(f"--config {config}: {error}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A setting as the documentation and `barograph config` show it."""
+
+    name: str
+    environment: str
+    default: Any
+    help: str
+
+
+def entries() -> Iterator[Entry]:
+    """Every setting, the limits included."""
+    for name, field in Settings.model_fields.items():
+        if name == "limits":
+            continue
+        default = field.get_default(call_default_factory=True)
+        yield Entry(name, f"{ENVIRONMENT_PREFIX}{name.upper()}", default, field.description or "")
+    for limit in dataclasses.fields(Limits):
+        yield Entry(
+            f"limits.{limit.name}",
+            f"{ENVIRONMENT_PREFIX}LIMITS__{limit.name.upper()}",
+            limit.default,
+            limit.metadata["help"],
+        )

@@ -1,0 +1,45 @@
+"""Everything a transport may use, in one hand. Built once by the wiring."""
+
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from barograph.domain.limits import Limits
+from barograph.ports.catalog import Catalog
+from barograph.ports.clock import Clock
+from barograph.ports.reading_store import ReadingStore
+from barograph.services.accounts import Accounts
+from barograph.services.analytics import Analytics
+from barograph.services.assets import AssetService
+from barograph.services.devices import DeviceService
+from barograph.services.ingest import Ingest
+from barograph.services.jobs import JobService
+from barograph.services.latest import Latest
+from barograph.services.live import InProcessLiveBus
+from barograph.services.readings import Readings
+from barograph.services.registry import Registry
+from barograph.services.telemetry import Telemetry
+from barograph.services.writer import Writer
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """The running program without its transports."""
+
+    catalog: Catalog
+    store: ReadingStore
+    registry: Registry
+    writer: Writer
+    ingest: Ingest
+    latest: Latest
+    live: InProcessLiveBus
+    accounts: Accounts
+    devices: DeviceService
+    assets: AssetService
+    analytics: Analytics
+    readings: Readings
+    jobs: JobService
+    telemetry: Telemetry
+    limits: Limits
+    clock: Clock
+    zone: ZoneInfo
+    """The setting `timezone`."""

@@ -1,0 +1,91 @@
+"""The HTTP application: the bare ingest path in front of FastAPI's routes.
+
+Outermost stand the rules that hold for every path: a trailing slash is ignored, a request's
+headers say who asks (`access.py`), errors become problem documents (`problems.py`).
+"""
+
+from collections.abc import Callable, Sequence
+
+from fastapi import APIRouter, FastAPI
+from starlette.types import Receive, Scope, Send
+
+from barograph import __version__
+from barograph.services.core import Core
+from barograph.transport.http import (
+    analytics,
+    assets,
+    auth,
+    data,
+    devices,
+    health,
+    ingest_schema,
+    jobs,
+    latest,
+    live,
+    metrics,
+    problems,
+    users,
+)
+from barograph.transport.http.access import Access
+from barograph.transport.http.ingest import HttpIngest
+
+_PREFIX = "/api/devices/"
+_SUFFIX = "/data"
+
+RouterFactory = Callable[[Core], APIRouter]
+
+_ROUTERS: Sequence[RouterFactory] = (
+    auth.router,
+    users.router,
+    devices.router,
+    data.router,
+    latest.router,
+    analytics.router,
+    jobs.router,
+    assets.router,
+    live.router,
+    health.router,
+    metrics.router,
+)
+
+
+class HttpApplication:
+    """An ASGI application."""
+
+    def __init__(self, core: Core, access: Access, extra: Sequence[RouterFactory] = ()) -> None:
+        """`extra` routers (the dashboard, the source systems) come after our own API's."""
+        self._ingest = HttpIngest(core, access)
+        self.fastapi = _fastapi(core, access, self._ingest, extra)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send a request on its way."""
+        if scope["type"] == "http":
+            path: str = scope["path"]
+            if path[-1:] == "/" and len(path) > 1:
+                path = scope["path"] = path[:-1]
+            if (
+                scope["method"] == "POST"
+                and path.startswith(_PREFIX)
+                and path.endswith(_SUFFIX)
+                and len(path) > len(_PREFIX) + len(_SUFFIX)
+            ):
+                await self._ingest(scope, receive, send, path[len(_PREFIX) : -len(_SUFFIX)])
+                return
+        await self.fastapi(scope, receive, send)
+
+
+def _fastapi(
+    core: Core, access: Access, ingest: HttpIngest, extra: Sequence[RouterFactory]
+) -> FastAPI:
+    app = FastAPI(
+        title="Barograph",
+        version=__version__,
+        summary="A self-hosted telemetry server",
+        redirect_slashes=False,
+    )
+    app.state.access = access
+    problems.install(app)
+    app.include_router(ingest_schema.router(ingest))
+    for factory in (*_ROUTERS, *extra):
+        app.include_router(factory(core))
+    return app

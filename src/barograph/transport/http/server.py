@@ -1,0 +1,233 @@
+"""uvicorn with the deadlines and bounds that it leaves to the application.
+
+uvicorn closes neither connections that never send a request nor half-sent ones, and llhttp has no
+limit on a header block. Both are held here: `Deadlines` looks over the open connections once a
+second, which costs a busy connection two assignments per request instead of timers.
+"""
+
+import asyncio
+import contextlib
+import logging
+import socket
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from types import FrameType
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from barograph.domain.errors import ConfigurationError
+from barograph.domain.limits import Limits
+from barograph.transport.http.access import is_loopback
+
+logger = logging.getLogger(__name__)
+
+_BACKLOG = 2048
+_GRACE_SECONDS = 10
+_SWEEP_SECONDS = 1.0
+_WRITE_STALLED_SECONDS = 60.0
+_REQUEST_TIMEOUT = b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+_HEADERS_TOO_LARGE = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
+    b"content-length: 0\r\nconnection: close\r\n\r\n"
+)
+_TOO_MANY = (
+    b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 10\r\n"
+    b"content-length: 0\r\nconnection: close\r\n\r\n"
+)
+
+
+class Deadlines:
+    """The open connections and what they are waiting for."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self.connections: set[BoundedProtocol] = set()
+        self.by_address: Counter[str] = Counter()
+
+    async def sweep(self) -> None:
+        """Close what is over its time, for ever."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(_SWEEP_SECONDS)
+            now = loop.time()
+            for connection in tuple(self.connections):
+                connection.enforce(now)
+
+    def admit(self, connection: "BoundedProtocol", address: str) -> bool:
+        """Count the connection in, unless there are too many."""
+        if len(self.connections) >= self.limits.connections_max or (
+            self.by_address[address] >= self.limits.address_connections_max
+            and not is_loopback(address)
+        ):
+            return False
+        self.connections.add(connection)
+        self.by_address[address] += 1
+        return True
+
+    def release(self, connection: "BoundedProtocol", address: str) -> None:
+        """Count the connection out."""
+        if connection in self.connections:
+            self.connections.discard(connection)
+            self.by_address[address] -= 1
+            if not self.by_address[address]:
+                del self.by_address[address]
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """uvicorn's HTTP/1.1 protocol, bounded in time and size."""
+
+    deadlines: Deadlines
+    """Set on a subclass per server, because uvicorn makes the protocols."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        super().connection_made(transport)
+        self._address = self.client[0] if self.client else ""
+        self._since = self.loop.time()
+        self._head_bytes = 0
+        self._in_head = False
+        self._in_body = False
+        self._requests = 0
+        if not self.deadlines.admit(self, self._address):
+            transport.write(_TOO_MANY)
+            transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.deadlines.release(self, self._address)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        self._since = self.loop.time()
+        super().data_received(data)
+        if self._in_head:
+            # What llhttp holds of an unfinished header block; whole ones passed `on_header`.
+            self._head_bytes += len(data)
+            if self._head_bytes > self.deadlines.limits.header_bytes_max:
+                self._refuse(_HEADERS_TOO_LARGE)
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._in_head = True
+        self._head_bytes = 0
+        self._head_since = self._since
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        self._in_body = True
+        self._requests += 1
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._in_body = False
+        super().on_message_complete()
+
+    def enforce(self, now: float) -> None:
+        """Close the connection if what it owes is overdue at `now` (the loop's time)."""
+        limits = self.deadlines.limits
+        waited = now - self._since
+        if self._in_head:
+            if now - self._head_since > limits.header_seconds_max:
+                self._refuse(_REQUEST_TIMEOUT)
+        elif self._in_body and not self.cycle.response_complete:
+            if waited > limits.body_idle_seconds_max and not self.flow.read_paused:
+                self._refuse(_REQUEST_TIMEOUT)
+        elif not self._requests:
+            if waited > limits.header_seconds_max:
+                self.transport.close()
+        elif self.flow.write_paused and waited > _WRITE_STALLED_SECONDS:
+            self.transport.abort()
+
+    def _refuse(self, answer: bytes) -> None:
+        if not self.transport.is_closing():
+            if (
+                not self._requests
+                or not self.cycle.response_started
+                or self.cycle.response_complete
+            ):
+                self.transport.write(answer)
+            self.transport.close()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server without its signal handlers: the program has its own."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        del sig, frame
+        self.should_exit = True
+
+
+class HttpServer:
+    """Serves one ASGI application on sockets that are bound already."""
+
+    def __init__(self, app: Any, sockets: Sequence[socket.socket], limits: Limits) -> None:
+        self._sockets = list(sockets)
+        self._deadlines = Deadlines(limits)
+        protocol = type("Protocol", (BoundedProtocol,), {"deadlines": self._deadlines})
+        self._server = _Server(
+            uvicorn.Config(
+                app,
+                http=protocol,
+                loop="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                backlog=_BACKLOG,
+                timeout_keep_alive=int(limits.idle_seconds_max),
+                timeout_graceful_shutdown=_GRACE_SECONDS,
+            )
+        )
+
+    async def run(self) -> None:
+        """Serve until `stop`, then finish what was begun."""
+        sweeper = asyncio.create_task(self._deadlines.sweep())
+        try:
+            await self._server.serve(self._sockets)
+        finally:
+            sweeper.cancel()
+
+    @property
+    def started(self) -> bool:
+        """Whether connections are accepted."""
+        return self._server.started
+
+    def stop(self) -> None:
+        """Accept no more, answer what is under way, then end."""
+        self._server.should_exit = True
+
+
+def bind(host: str, port: int) -> list[socket.socket]:
+    """Listening sockets for every address of `host`; port 0 takes a free one, the same for all.
+
+    Raises `ConfigurationError`, whose message says what to do.
+    """
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except socket.gaierror as error:
+        raise ConfigurationError(f"--host {host}: no such address ({error.strerror})") from None
+    sockets: list[socket.socket] = []
+    for family, kind, protocol, _, address in found:
+        listening = socket.socket(family, kind, protocol)
+        sockets.append(listening)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        try:
+            listening.bind((address[0], port, *address[2:]))
+            listening.listen(_BACKLOG)
+        except OSError as error:
+            for one in sockets:
+                one.close()
+            raise ConfigurationError(
+                f"cannot listen on {host}:{port} ({error.strerror}): is another program, or another "
+                "Barograph, using it? Choose one with --port, or --port 0 for any free one"
+            ) from None
+        listening.setblocking(False)
+        port = port or listening.getsockname()[1]
+    return sockets
