@@ -1,0 +1,176 @@
+"""The quick path: entries of one shape, turned into columns and converted by the column.
+
+Everything here returns None for what it does not understand or what may be wrong; the caller then
+takes the exact path of `entries`, which gives the same readings or names what is wrong.
+"""
+
+import math
+from collections.abc import Mapping
+from functools import lru_cache
+from itertools import accumulate
+from operator import itemgetter
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from barograph.codecs.decoded import TIME_KEYS, Context, name_problem, text_problem, time_of
+from barograph.codecs.times import Int64s, times_of
+from barograph.domain.batch import MetricBatch
+from barograph.domain.limits import Limits
+
+_NUMBERS: Final = frozenset({int, float, bool})
+_VALUES: Final = _NUMBERS | {str, type(None)}
+_ALL_FLOAT: Final = frozenset({float})
+
+_LAYOUT_KEYS_MAX = 64
+
+
+@lru_cache(maxsize=512)
+def _layout(keys: tuple[str, ...], limits: Limits) -> tuple[tuple[str, ...], int] | None:
+    """The metrics of an entry with these keys and the position of its time (-1: none), or None.
+
+    Remembered, because devices send the same keys over and over.
+    """
+    timed = [key for key in TIME_KEYS if key in keys]
+    metrics = tuple(key for key in keys if key not in timed)
+    if len(timed) > 1 or any(name_problem(metric, limits) for metric in metrics):
+        return None
+    return metrics, keys.index(timed[0]) if timed else -1
+
+
+def layout(keys: tuple[str, ...], limits: Limits) -> tuple[tuple[str, ...], int] | None:
+    """As `_layout`; what is wide is not remembered, so that the memory stays small."""
+    if len(keys) > _LAYOUT_KEYS_MAX:
+        return _layout.__wrapped__(keys, limits)
+    return _layout(keys, limits)
+
+
+def from_object(entry: dict[str, Any], context: Context) -> MetricBatch | None:
+    """The readings of one flat object of numbers, in lists, or None."""
+    found = layout(tuple(entry), context.limits)
+    if found is None:
+        return None
+    metrics, timed = found
+    values = list(entry.values())
+    time = context.now
+    if timed >= 0:
+        stated = values.pop(timed)
+        if stated is not None:
+            try:
+                time = time_of(stated, context)
+            except ValueError:
+                return None
+    kinds = set(map(type, values))
+    if kinds != _ALL_FLOAT:
+        if not kinds <= _NUMBERS:
+            return None
+        try:
+            values = list(map(float, values))
+        except OverflowError:
+            return None
+    count = len(values)
+    return MetricBatch(metrics, list(range(count)), [time] * count, values)
+
+
+def from_objects(rows: list[Any], context: Context) -> MetricBatch | None:
+    """The readings of objects that all have the keys of the first one, or None."""
+    if not rows or type(rows[0]) is not dict:
+        return None
+    keys = tuple(rows[0])
+    found = layout(keys, context.limits)
+    if found is None:
+        return None
+    try:
+        if set(map(len, rows)) != {len(keys)}:
+            return None
+        columns = {key: list(map(itemgetter(key), rows)) for key in keys}
+    except (KeyError, TypeError, IndexError):  # other keys, or something that is no object
+        return None
+    times = columns.pop(keys[found[1]]) if found[1] >= 0 else None
+    return _assemble(times, columns, len(rows), context)
+
+
+def from_columns(
+    times: list[Any] | None, columns: Mapping[str, list[Any]], count: int, context: Context
+) -> MetricBatch | None:
+    """The readings of columns of `count` values each, metric after metric, or None."""
+    if any(name_problem(metric, context.limits) for metric in columns):
+        return None
+    return _assemble(times, columns, count, context)
+
+
+def _assemble(
+    column: list[Any] | None, columns: Mapping[str, list[Any]], count: int, context: Context
+) -> MetricBatch | None:
+    times = _times(column, count, context)
+    if times is None:
+        return None
+    parts = []
+    for metric, values in columns.items():
+        part = _part(values, times, context.limits)
+        if part is None:
+            return None
+        if len(part.values):
+            parts.append((metric, part))
+    return _join(parts)
+
+
+def _times(column: list[Any] | None, count: int, context: Context) -> Int64s | None:
+    """The times of `count` entries, or None; without a column as `Entries` gives them."""
+    if column is None:
+        return np.arange(context.now + 1 - count, context.now + 1, dtype=np.int64)
+    times = times_of(column, context.zone)
+    if times is None or int(times.max()) > context.latest:
+        return None
+    return times
+
+
+class _Part(NamedTuple):
+    """The readings of one metric; `texts` as in `Batch`."""
+
+    times: Int64s
+    values: NDArray[np.float64]
+    texts: Mapping[int, str]
+
+
+_NO_TEXTS: Final[Mapping[int, str]] = MappingProxyType({})
+
+
+def _part(column: list[Any], times: Int64s, limits: Limits) -> _Part | None:
+    kinds = set(map(type, column))
+    if not kinds <= _VALUES:
+        return None
+    if type(None) in kinds:
+        kept = [i for i, value in enumerate(column) if value is not None]
+        column, times = [column[i] for i in kept], times[kept]
+    texts = _NO_TEXTS
+    if str in kinds:
+        texts = {i: value for i, value in enumerate(column) if type(value) is str}
+        if any(text_problem(text, limits) for text in texts.values()):
+            return None
+        column = [math.nan if type(value) is str else value for value in column]
+    try:
+        return _Part(times, np.fromiter(column, np.float64, len(column)), texts)
+    except OverflowError:
+        return None
+
+
+def _join(parts: list[tuple[str, _Part]]) -> MetricBatch:
+    if not parts:
+        return MetricBatch([], [], [], [])
+    metrics = [metric for metric, _ in parts]
+    lengths = [len(part.values) for _, part in parts]
+    starts = accumulate(lengths, initial=0)
+    return MetricBatch(
+        metrics,
+        np.repeat(np.arange(len(parts)), lengths),
+        np.concatenate([part.times for _, part in parts]),
+        np.concatenate([part.values for _, part in parts]),
+        {
+            start + i: text
+            for start, (_, part) in zip(starts, parts, strict=False)
+            for i, text in part.texts.items()
+        },
+    )
