@@ -128,7 +128,7 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="How much is logged, on standard error."
     )
-    limits: LimitSettings = Field(  # type: ignore[valid-type]  # made from domain.limits.Limits
+    limits: LimitSettings = Field(
         default_factory=LimitSettings, description="Bounds; see the list in the documentation."
     )
 
@@ -150,7 +150,7 @@ class Settings(BaseSettings):
     def bounds(self) -> Limits:
         """The limits in force; raises `ConfigurationError` where they contradict each other."""
         try:
-            return Limits(**self.limits.model_dump())  # type: ignore[attr-defined]  # a BaseModel
+            return Limits(**self.limits.model_dump())
         except ValueError as error:
             raise ConfigurationError(f"limits: {error}") from None
 

@@ -193,6 +193,8 @@ def concatenate(batches: Sequence[Batch]) -> Batch:
             parts.append(batch)
             done += len(batch)
     flush()
+    if not parts:
+        return Batch([], [], [])
     if len(parts) == 1:
         only = parts[0]
         return Batch(only.series, only.times, only.values, texts) if texts else only
