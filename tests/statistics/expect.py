@@ -42,13 +42,13 @@ def in_range(exact: Fraction) -> float | None:
 
 
 def finite(number: float) -> float | None:
-    return float(number) if math.isfinite(number) else None
+    return float(number) if math.isfinite(float(number)) else None
 
 
 def increase(course: pd.DataFrame) -> Fraction:
-    step = course["value"].diff()
-    rise = step.where(step >= 0, course["value"])
-    return exact_sum(rise.iloc[1:])
+    values = pd.Series([Fraction(value) for value in course["value"]], dtype=object)
+    step = values - values.shift(fill_value=Fraction())
+    return sum(step.where(step >= 0, values).iloc[1:], Fraction())
 
 
 def elapsed(course: pd.DataFrame) -> int:
@@ -58,12 +58,13 @@ def elapsed(course: pd.DataFrame) -> int:
 def statistic(name: str, frame: pd.DataFrame) -> Value:
     """One statistic of one group of readings, which may be empty."""
     values = frame["value"]
+    long = values.to_numpy(np.longdouble)  # so that no step on the way overflows
     courses = [course for _, course in frame.groupby("series")]
     if frame.empty:
         return {"count": 0, "distinct": 0, "sum": 0.0}.get(name)
     with np.errstate(all="ignore"):
         if name.startswith("p"):
-            return finite(np.percentile(values, float(name[1:])))
+            return finite(np.percentile(long, float(name[1:])))
         match name:
             case "count":
                 return len(frame)
@@ -74,13 +75,13 @@ def statistic(name: str, frame: pd.DataFrame) -> Value:
             case "max":
                 return finite(values.max())
             case "range":
-                return finite(np.ptp(values.to_numpy()))
+                return finite(np.ptp(long))
             case "mean":
                 return in_range(exact_sum(values) / len(frame))
             case "median":
-                return finite(values.median())
+                return finite(np.median(long))
             case "stddev":
-                return finite(values.std(ddof=1))
+                return finite(np.std(long, ddof=1)) if len(frame) > 1 else None
             case "mode":
                 return finite(values.mode().iloc[0])
             case "distinct":
@@ -100,6 +101,31 @@ def statistic(name: str, frame: pd.DataFrame) -> Value:
             case "time_weighted_mean":
                 return time_weighted_mean(courses)
     raise AssertionError(f"no expectation for {name}")
+
+
+def agrees(name: str, actual: object, expected: Value, frame: pd.DataFrame) -> bool:
+    """Whether `actual` is `expected` to 1e-9 relative.
+
+    Where terms cancel, no float algorithm can promise that; what is allowed on top is the error of
+    a compensated sum, and for the others one rounding of the largest term.
+    """
+    if expected is None or actual is None:
+        return actual is expected
+    if name in {"count", "distinct"}:
+        return isinstance(actual, int) and actual == expected
+    values = frame["value"].abs()
+    if name in {"sum", "mean"}:
+        slack = float(exact_sum(values) * len(values) / 2**104)
+    elif name == "integral":
+        slack = 2.0**-50 * len(values) * float(values.max()) * elapsed(frame) / 3.6e9
+    elif name in {"increase", "rate", "time_weighted_mean", "stddev"}:
+        slack = 2.0**-51 * float(values.max())
+    else:
+        slack = 0.0
+    return (
+        isinstance(actual, float)
+        and abs(actual - expected) <= 1e-9 * abs(expected) + slack + 5e-324
+    )
 
 
 def time_weighted_mean(courses: Sequence[pd.DataFrame]) -> float | None:

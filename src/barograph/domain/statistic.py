@@ -19,6 +19,8 @@ by duration.
 | rate | increase per second between first and last reading | null | null |
 | integral | trapezoids, value x hours | null | 0 |
 | time_weighted_mean | each value holds until the next reading | null | the value |
+
+A figure is null, too, where it or a step on the way to it is beyond the range of floats.
 """
 
 import math
@@ -101,6 +103,8 @@ def quantile(ordered: Sequence[float], q: float) -> float:
     low = math.floor(position)
     high = min(low + 1, len(ordered) - 1)
     below, above = ordered[low], ordered[high]
+    if position == low:
+        return below
     return below + (above - below) * (position - low)
 
 
@@ -184,9 +188,14 @@ def compute(statistic: Statistic, courses: Sequence[Course]) -> Scalar:
     courses = [course for course in courses if course]
     if not courses:
         return of_nothing(statistic)
-    if statistic.name == "quantile":
-        return quantile(sorted(_values(courses)), statistic.q)
-    return REFERENCE[statistic.name](courses)
+    try:
+        if statistic.name == "quantile":
+            value: Scalar = quantile(sorted(_values(courses)), statistic.q)
+        else:
+            value = REFERENCE[statistic.name](courses)
+    except (OverflowError, ValueError):  # what `fsum` raises for too much, and for inf - inf
+        return None
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def of_nothing(statistic: Statistic) -> Scalar:
