@@ -4,43 +4,15 @@ The rules stand in `docs/codecs.md`. Numbers are 64-bit floats: an integer beyon
 nearest of them.
 """
 
-import codecs
-import math
-import re
 from datetime import tzinfo
 from typing import Any
 
-import msgspec
-
 from barograph.codecs import uniform
-from barograph.codecs.decoded import (
-    NOT_FINITE,
-    TIME_KEYS,
-    VALUES_PER_READING,
-    Context,
-    Decoded,
-    check_count,
-    kind_of,
-    shown,
-)
+from barograph.codecs.decoded import TIME_KEYS, Context, Decoded, check_count, kind_of, shown
 from barograph.codecs.entries import Entries, Place
-from barograph.domain.errors import InvalidInput, MalformedInput, TooLarge
+from barograph.codecs.json_text import check_depth, parse
+from barograph.domain.errors import InvalidInput
 from barograph.domain.limits import Limits
-
-_decode = msgspec.json.Decoder().decode
-
-# A string of JSON; one that never ends goes to the end, so that no byte is looked at twice.
-_STRING = rb'"[^"\\]*+(?:\\(?:.|\Z)[^"\\]*+)*+(?:"|\Z)'
-_STRINGS = re.compile(_STRING, re.DOTALL)
-# What Python and JavaScript write for numbers that JSON does not have, and numbers so long that
-# they may be beyond the range of a float.
-_NOT_FINITE = re.compile(
-    _STRING
-    + rb"|-?\b(?:NaN|Infinity)\b|-?\b\d++(?:\.\d++)?[eE]\+?\d{3,}+|-?\b\d{309,}+(?:\.\d++)?",
-    re.DOTALL,
-)
-_QUOTE = ord('"')
-_NUMBER_SHOWN_CHARS_MAX = 32
 
 
 def decode(
@@ -73,7 +45,7 @@ def decode_rows(rows: list[Any], place: Place, context: Context) -> Decoded:
 
 
 def _one_by_one(rows: list[Any], place: Place, context: Context) -> Decoded:
-    _check_depth(rows, context.limits.json_depth_max)
+    check_depth(rows, context.limits.json_depth_max)
     entries = Entries(place, context)
     for i, row in enumerate(rows):
         entries.add(i, row)
@@ -128,70 +100,8 @@ def _decode_columns(value: dict[str, Any], time_key: str | None, context: Contex
     if batch is not None:
         check_count(len(batch), context.limits)
         return Decoded(batch)
-    _check_depth(value, context.limits.json_depth_max)
+    check_depth(value, context.limits.json_depth_max)
     for i in range(count):
         entry = {key: column[i] for key, column in columns.items()}
         entries.add(i, entry if times is None else {lead: times[i], **entry})
     return entries.finish()
-
-
-def parse(body: bytes, limits: Limits) -> Any:
-    """The JSON text as Python values, where numbers that are not finite stand as objects.
-
-    Raises `MalformedInput` or `TooLarge`.
-    """
-    values_max = limits.request_readings_max * VALUES_PER_READING
-    if len(body) > 2 * values_max:  # fewer bytes cannot hold so many values
-        _check_values(body, values_max)
-    try:
-        return _decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        return _parse_again(body, error)
-
-
-def _parse_again(body: bytes, error: Exception) -> Any:
-    """Read what only a byte order mark or numbers that are not finite keep from being JSON."""
-    again = body.removeprefix(codecs.BOM_UTF8)
-    if isinstance(error, msgspec.ValidationError) or b"NaN" in again or b"Infinity" in again:
-        again = _NOT_FINITE.sub(_mark, again)
-    if again != body:
-        try:
-            return _decode(again)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as still:
-            error = still
-    if isinstance(error, RecursionError):
-        raise _too_deep() from None
-    raise MalformedInput(f"this is not JSON: {error}" if body else "the body is empty") from None
-
-
-def _mark(match: re.Match[bytes]) -> bytes:
-    token = match[0]
-    if token[0] == _QUOTE or (token[-1:].isdigit() and math.isfinite(float(token))):
-        return token
-    return msgspec.json.encode({NOT_FINITE: token[:_NUMBER_SHOWN_CHARS_MAX].decode()})
-
-
-def _check_values(body: bytes, values_max: int) -> None:
-    """Bound the memory that reading `body` takes, before it is taken."""
-    for text in (body, _STRINGS.sub(b"", body)):
-        if text.count(b",") + text.count(b"{") + text.count(b"[") <= values_max:
-            return
-    raise TooLarge(f"the body holds more than {values_max} values: send them in several requests")
-
-
-def _check_depth(value: Any, depth_max: int) -> None:
-    level = [value]
-    for _ in range(depth_max):
-        level = [
-            inner
-            for outer in level
-            for inner in (outer.values() if isinstance(outer, dict) else outer)
-            if isinstance(inner, dict | list)
-        ]
-        if not level:
-            return
-    raise _too_deep()
-
-
-def _too_deep() -> MalformedInput:
-    return MalformedInput("the JSON is nested too deep: readings are flat objects")
