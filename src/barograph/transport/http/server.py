@@ -99,6 +99,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         self._since = self.loop.time()
+        self._read_bytes = len(data)
         super().data_received(data)
         if self._in_head:
             # What llhttp holds of an unfinished header block; whole ones passed `on_header`.
@@ -116,11 +117,22 @@ class BoundedProtocol(HttpToolsProtocol):
         self._in_head = False
         self._in_body = True
         self._requests += 1
+        limit = self.deadlines.limits.header_bytes_max
+        if self._read_bytes > limit and (
+            sum(len(name) + len(value) for name, value in self.headers) + len(self.url) > limit
+        ):
+            self._refuse(_HEADERS_TOO_LARGE)
+            return
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        if not self.transport.is_closing():
+            super().on_body(body)
 
     def on_message_complete(self) -> None:
         self._in_body = False
-        super().on_message_complete()
+        if not self.transport.is_closing():
+            super().on_message_complete()
 
     def enforce(self, now: float) -> None:
         """Close the connection if what it owes is overdue at `now` (the loop's time)."""
