@@ -116,13 +116,13 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._in_head = False
         self._in_body = True
-        self._requests += 1
         limit = self.deadlines.limits.header_bytes_max
         if self._read_bytes > limit and (
             sum(len(name) + len(value) for name, value in self.headers) + len(self.url) > limit
         ):
             self._refuse(_HEADERS_TOO_LARGE)
             return
+        self._requests += 1
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
