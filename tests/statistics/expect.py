@@ -180,5 +180,6 @@ def rows(script: Script, question: Eval) -> list[Row]:
 
 
 if __name__ == "__main__":
-    for script in read_scripts(Path(__file__).parent):
+    # The last part first: an answer moves the lines below it.
+    for script in reversed(read_scripts(Path(__file__).parent)):
         rewrite(script, [rows(script, question) for question in script.evals])
