@@ -87,11 +87,20 @@ def text_problem(text: str, limits: Limits) -> str | None:
     return None
 
 
-def name_problem(metric: str, limits: Limits) -> str | None:
+def integer_problem(value: int) -> str | None:
+    """Why an integer cannot be a value, or None."""
+    try:
+        float(value)
+    except OverflowError:
+        return "the number is not a finite 64-bit number"
+    return None
+
+
+def name_problem(metric: str, metric_bytes_max: int) -> str | None:
     """Why `metric` cannot name a metric, or None."""
     if metric in TIME_KEYS:
         return f"{metric!r} names the time of an entry and cannot name a metric"
-    return metric_problem(metric, limits.metric_bytes_max)
+    return metric_problem(metric, metric_bytes_max)
 
 
 def kind_of(value: object) -> str:

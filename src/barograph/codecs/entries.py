@@ -14,6 +14,7 @@ from barograph.codecs.decoded import (
     Context,
     Decoded,
     finish,
+    integer_problem,
     kind_of,
     name_problem,
     shown,
@@ -99,7 +100,7 @@ class Entries:
 
     def _name_problem(self, metric: str) -> str | None:
         if metric not in self._names:
-            self._names[metric] = name_problem(metric, self._context.limits)
+            self._names[metric] = name_problem(metric, self._context.limits.metric_bytes_max)
         return self._names[metric]
 
     def _value_problem(self, value: object) -> str | None:
@@ -124,12 +125,3 @@ class Entries:
             list(self._positions), self._index, self._times, self._values, self._texts
         )
         return finish(batch, self._problems, self.wrong, self._context)
-
-
-def integer_problem(value: int) -> str | None:
-    """Why an integer cannot be a value, or None."""
-    try:
-        float(value)
-    except OverflowError:
-        return "the number is not a finite 64-bit number"
-    return None

@@ -15,44 +15,55 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from barograph.codecs.decoded import TIME_KEYS, Context, name_problem, text_problem, time_of
+from barograph.codecs.decoded import (
+    TIME_KEYS,
+    Context,
+    integer_problem,
+    name_problem,
+    text_problem,
+    time_of,
+)
 from barograph.codecs.times import Int64s, times_of
 from barograph.domain.batch import MetricBatch
 from barograph.domain.limits import Limits
 
 _NUMBERS: Final = frozenset({int, float, bool})
 _VALUES: Final = _NUMBERS | {str, type(None)}
-_ALL_FLOAT: Final = frozenset({float})
-
+_NO_TEXTS: Final[Mapping[int, str]] = MappingProxyType({})
 _LAYOUT_KEYS_MAX = 64
 
 
-@lru_cache(maxsize=512)
-def _layout(keys: tuple[str, ...], limits: Limits) -> tuple[tuple[str, ...], int] | None:
-    """The metrics of an entry with these keys and the position of its time (-1: none), or None.
+def _read_layout(keys: tuple[str, ...], metric_bytes_max: int) -> tuple[tuple[str, ...], int]:
+    """The metrics of an entry with these keys and the position of its time (-1: none).
 
-    Remembered, because devices send the same keys over and over.
+    Raises `ValueError` where these cannot be.
     """
     timed = [key for key in TIME_KEYS if key in keys]
     metrics = tuple(key for key in keys if key not in timed)
-    if len(timed) > 1 or any(name_problem(metric, limits) for metric in metrics):
-        return None
+    if len(timed) > 1 or any(name_problem(metric, metric_bytes_max) for metric in metrics):
+        raise ValueError
     return metrics, keys.index(timed[0]) if timed else -1
 
 
-def layout(keys: tuple[str, ...], limits: Limits) -> tuple[tuple[str, ...], int] | None:
-    """As `_layout`; what is wide is not remembered, so that the memory stays small."""
-    if len(keys) > _LAYOUT_KEYS_MAX:
-        return _layout.__wrapped__(keys, limits)
-    return _layout(keys, limits)
+# Devices send the same keys over and over. Errors are not remembered and neither is what is wide,
+# so this memory stays within a few megabytes.
+_remembered_layout = lru_cache(maxsize=512)(_read_layout)
+
+
+def _layout(entry: dict[str, Any], limits: Limits) -> tuple[tuple[str, ...], int] | None:
+    read = _remembered_layout if len(entry) <= _LAYOUT_KEYS_MAX else _read_layout
+    try:
+        return read(tuple(entry), limits.metric_bytes_max)
+    except ValueError:
+        return None
 
 
 def from_object(entry: dict[str, Any], context: Context) -> MetricBatch | None:
-    """The readings of one flat object of numbers, in lists, or None."""
-    found = layout(tuple(entry), context.limits)
-    if found is None:
+    """The readings of one flat object, in lists, or None."""
+    layout = _layout(entry, context.limits)
+    if layout is None:
         return None
-    metrics, timed = found
+    metrics, timed = layout
     values = list(entry.values())
     time = context.now
     if timed >= 0:
@@ -62,16 +73,37 @@ def from_object(entry: dict[str, Any], context: Context) -> MetricBatch | None:
                 time = time_of(stated, context)
             except ValueError:
                 return None
-    kinds = set(map(type, values))
-    if kinds != _ALL_FLOAT:
-        if not kinds <= _NUMBERS:
-            return None
-        try:
-            values = list(map(float, values))
-        except OverflowError:
-            return None
+    for value in values:
+        if type(value) is not float:
+            return _from_mixed(metrics, values, time, context.limits)
     count = len(values)
-    return MetricBatch(metrics, list(range(count)), [time] * count, values)
+    return MetricBatch(metrics, list(range(count)), [time] * count, values, _NO_TEXTS)
+
+
+def _from_mixed(
+    metrics: tuple[str, ...], values: list[Any], time: int, limits: Limits
+) -> MetricBatch | None:
+    found: list[str] = []
+    numbers: list[float] = []
+    texts: dict[int, str] = {}
+    for metric, value in zip(metrics, values, strict=True):
+        kind = type(value)
+        if kind is float:
+            numbers.append(value)
+        elif kind is str:
+            if text_problem(value, limits):
+                return None
+            texts[len(numbers)] = value
+            numbers.append(math.nan)
+        elif kind in _NUMBERS and not integer_problem(value):
+            numbers.append(float(value))
+        elif value is None:
+            continue
+        else:
+            return None
+        found.append(metric)
+    count = len(numbers)
+    return MetricBatch(found, list(range(count)), [time] * count, numbers, texts)
 
 
 def from_objects(rows: list[Any], context: Context) -> MetricBatch | None:
@@ -79,16 +111,17 @@ def from_objects(rows: list[Any], context: Context) -> MetricBatch | None:
     if not rows or type(rows[0]) is not dict:
         return None
     keys = tuple(rows[0])
-    found = layout(keys, context.limits)
-    if found is None:
+    layout = _layout(rows[0], context.limits)
+    if layout is None:
         return None
+    timed = layout[1]
     try:
         if set(map(len, rows)) != {len(keys)}:
             return None
         columns = {key: list(map(itemgetter(key), rows)) for key in keys}
     except (KeyError, TypeError, IndexError):  # other keys, or something that is no object
         return None
-    times = columns.pop(keys[found[1]]) if found[1] >= 0 else None
+    times = columns.pop(keys[timed]) if timed >= 0 else None
     return _assemble(times, columns, len(rows), context)
 
 
@@ -96,7 +129,7 @@ def from_columns(
     times: list[Any] | None, columns: Mapping[str, list[Any]], count: int, context: Context
 ) -> MetricBatch | None:
     """The readings of columns of `count` values each, metric after metric, or None."""
-    if any(name_problem(metric, context.limits) for metric in columns):
+    if any(name_problem(metric, context.limits.metric_bytes_max) for metric in columns):
         return None
     return _assemble(times, columns, count, context)
 
@@ -133,9 +166,6 @@ class _Part(NamedTuple):
     times: Int64s
     values: NDArray[np.float64]
     texts: Mapping[int, str]
-
-
-_NO_TEXTS: Final[Mapping[int, str]] = MappingProxyType({})
 
 
 def _part(column: list[Any], times: Int64s, limits: Limits) -> _Part | None:
