@@ -74,6 +74,8 @@ def from_number(number: float) -> int:
     Raises `ValueError` outside 1970 … 9999.
     """
     size = abs(number)
+    if not size < float("inf"):
+        raise ValueError(f"{number} is not a time: {_WHAT_IS_RIGHT}")
     if size < _SECONDS_BELOW:
         time = number * SECOND if isinstance(number, int) else round(number * SECOND)
     elif size < _MILLISECONDS_BELOW:
