@@ -3,5 +3,14 @@
 from barograph.codecs.compression import UnsupportedEncoding, decompress
 from barograph.codecs.decoded import TIME_KEYS, Decoded
 from barograph.codecs.dialects import Decode, decoder_for
+from barograph.codecs.value import decode_value
 
-__all__ = ["TIME_KEYS", "Decode", "Decoded", "UnsupportedEncoding", "decoder_for", "decompress"]
+__all__ = [
+    "TIME_KEYS",
+    "Decode",
+    "Decoded",
+    "UnsupportedEncoding",
+    "decode_value",
+    "decoder_for",
+    "decompress",
+]

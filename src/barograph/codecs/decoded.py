@@ -96,6 +96,19 @@ def integer_problem(value: int) -> str | None:
     return None
 
 
+def value_problem(value: object, limits: Limits) -> str | None:
+    """Why `value`, as it stands in JSON, cannot be a value, or None."""
+    if value is None or isinstance(value, bool | float):
+        return None
+    if isinstance(value, str):
+        return text_problem(value, limits)
+    if isinstance(value, int):
+        return integer_problem(value)
+    if isinstance(value, dict) and NOT_FINITE in value:
+        return f"{kind_of(value)} is not a finite 64-bit number"
+    return f"a value is a number, a boolean, a text or null, not {kind_of(value)}"
+
+
 def name_problem(metric: str, metric_bytes_max: int) -> str | None:
     """Why `metric` cannot name a metric, or None."""
     if metric in TIME_KEYS:

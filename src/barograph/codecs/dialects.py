@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import tzinfo
 from typing import Final, Protocol
 
-from barograph.codecs import json_readings, ndjson
+from barograph.codecs import csv_readings, json_readings, ndjson
 from barograph.codecs.decoded import Decoded
 from barograph.domain.limits import Limits
 
@@ -18,6 +18,8 @@ class Decode(Protocol):
 
 
 _DECODERS: Final[Mapping[bytes, Decode]] = {
+    b"text/csv": csv_readings.decode,
+    b"application/csv": csv_readings.decode,
     b"application/x-ndjson": ndjson.decode,
     b"application/ndjson": ndjson.decode,
     b"application/jsonl": ndjson.decode,

@@ -8,18 +8,16 @@ import math
 from collections.abc import Callable, Mapping
 
 from barograph.codecs.decoded import (
-    NOT_FINITE,
     PROBLEMS_MAX,
     TIME_KEYS,
     Context,
     Decoded,
     finish,
-    integer_problem,
     kind_of,
     name_problem,
     shown,
-    text_problem,
     time_of,
+    value_problem,
 )
 from barograph.domain.batch import MetricBatch
 from barograph.domain.errors import Problem
@@ -84,7 +82,7 @@ class Entries:
         self._times += [time] * (len(self._values) - start)
 
     def _add_value(self, i: int, metric: str, value: object) -> None:
-        problem = self._name_problem(metric) or self._value_problem(value)
+        problem = self._name_problem(metric) or value_problem(value, self._context.limits)
         if problem is not None:
             self.problem(self._place(i, shown(metric)), problem)
             return
@@ -102,17 +100,6 @@ class Entries:
         if metric not in self._names:
             self._names[metric] = name_problem(metric, self._context.limits.metric_bytes_max)
         return self._names[metric]
-
-    def _value_problem(self, value: object) -> str | None:
-        if value is None or isinstance(value, bool | float):
-            return None
-        if isinstance(value, str):
-            return text_problem(value, self._context.limits)
-        if isinstance(value, int):
-            return integer_problem(value)
-        if isinstance(value, dict) and NOT_FINITE in value:
-            return f"{kind_of(value)} is not a finite 64-bit number"
-        return f"a value is a number, a boolean, a text or null, not {kind_of(value)}"
 
     def finish(self) -> Decoded:
         """The result; raises as `decoded.finish` does."""
