@@ -1,0 +1,182 @@
+"""`/api/devices`: registering, finding, changing and removing devices, and their tokens."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict, Field
+
+from barograph.domain.device import KEY, Device
+from barograph.domain.time import SECOND, format_time
+from barograph.services.core import Core
+from barograph.services.devices import ROUND_TIME_MAX
+from barograph.transport.http.problems import responses
+from barograph.transport.http.schemas import (
+    LEFT_OUT,
+    Attributes,
+    DeviceRef,
+    Id,
+    Name,
+    Offset,
+    PageOf,
+    Search,
+    Time,
+    time_text,
+)
+from barograph.transport.http.users import Asker
+
+Key = Annotated[
+    str,
+    Field(
+        max_length=128,
+        description="What the device calls itself, unique here.",
+        json_schema_extra={"pattern": f"^{KEY.pattern.removesuffix(chr(92) + 'Z')}$"},
+    ),
+]
+RoundTime = Annotated[
+    float,
+    Field(
+        ge=0,
+        le=ROUND_TIME_MAX // SECOND,
+        description="Seconds to whose multiples the times of readings are rounded down; 0 does "
+        "not, null does what the setting `round_time` says.",
+    ),
+]
+
+
+class NewDevice(BaseModel):
+    """A device to register."""
+
+    name: Name
+    user_id: Annotated[
+        Id | None, Field(description="Its owner; by default who asks. Others: administrators.")
+    ] = None
+    key: Key | None = None
+    asset_id: Annotated[Id | None, Field(description="What it is fitted to.")] = None
+    attributes: Attributes = {}
+    round_time: RoundTime | None = None
+
+
+class DeviceChange(BaseModel):
+    """What to change; what is left out stays."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Name = LEFT_OUT
+    user_id: Id | None = LEFT_OUT
+    key: Key = LEFT_OUT
+    asset_id: Id | None = LEFT_OUT
+    attributes: Attributes = LEFT_OUT
+    round_time: RoundTime | None = LEFT_OUT
+
+
+class DeviceBody(BaseModel):
+    """A device."""
+
+    id: int
+    key: str
+    name: str
+    user_id: int | None
+    asset_id: int | None
+    attributes: dict[str, Any]
+    round_time: float | None
+    created_time: Time
+    last_seen: Time | None = Field(description="The time of its newest reading.")
+
+
+class RegisteredDevice(DeviceBody):
+    """A new device, with the token that is shown this once."""
+
+    token: str
+
+
+class DeviceToken(BaseModel):
+    """A device's new token, shown this once."""
+
+    token: str
+
+
+def router(core: Core) -> APIRouter:
+    """The routes below `/api/devices`, but for those of readings."""
+    routes = APIRouter(prefix="/api/devices", tags=["devices"])
+    devices = core.devices
+    page_max = core.limits.page_items_max
+
+    @routes.post("", status_code=201, responses=responses(400, 401, 403, 404, 409, 413, 422))
+    def register_device(body: NewDevice, asker: Asker) -> RegisteredDevice:
+        """Register a device."""
+        made, token = devices.create(
+            asker,
+            body.name,
+            user_id=body.user_id,
+            key=body.key,
+            asset_id=body.asset_id,
+            attributes=body.attributes,
+            round_time=_microseconds(body.round_time),
+        )
+        return RegisteredDevice(**device_body(core, made).model_dump(), token=token)
+
+    @routes.get("", responses=responses(401, 403, 404, 422))
+    def list_devices(
+        asker: Asker,
+        user_id: Annotated[Id | None, Query(description="Those of this user.")] = None,
+        asset_id: Annotated[Id | None, Query(description="Those fitted to this asset.")] = None,
+        search: Search = "",
+        limit: Annotated[int, Query(ge=1, le=page_max)] = min(100, page_max),
+        offset: Offset = 0,
+    ) -> PageOf[DeviceBody]:
+        """One's own devices; an administrator sees all."""
+        page = devices.list(
+            asker, user_id=user_id, asset_id=asset_id, search=search, limit=limit, offset=offset
+        )
+        return PageOf(
+            items=[device_body(core, device) for device in page.items],
+            total=page.total,
+            limit=limit,
+            offset=offset,
+        )
+
+    @routes.get("/{device}", responses=responses(401, 403, 404, 422))
+    def read_device(asker: Asker, device: DeviceRef) -> DeviceBody:
+        """One device."""
+        return device_body(core, devices.get(asker, device))
+
+    @routes.patch("/{device}", responses=responses(400, 401, 403, 404, 409, 413, 422))
+    def change_device(body: DeviceChange, asker: Asker, device: DeviceRef) -> DeviceBody:
+        """Change a device. Another owner is an administrator's to set."""
+        changes = body.model_dump(exclude_unset=True)
+        if "round_time" in changes:
+            changes["round_time"] = _microseconds(changes["round_time"])
+        changed = devices.update(asker, devices.get(asker, device), **changes)
+        return device_body(core, changed)
+
+    @routes.delete("/{device}", status_code=204, responses=responses(401, 403, 404, 422, 507))
+    def delete_device(asker: Asker, device: DeviceRef) -> None:
+        """Remove a device with its readings."""
+        devices.delete(asker, devices.get(asker, device))
+
+    @routes.post("/{device}/token", responses=responses(401, 403, 404, 422))
+    def rotate_device_token(asker: Asker, device: DeviceRef) -> DeviceToken:
+        """Give the device a new token; the old one stops working at once."""
+        return DeviceToken(token=devices.rotate_token(asker, devices.get(asker, device)))
+
+    return routes
+
+
+def device_body(core: Core, device: Device) -> DeviceBody:
+    """The device as the API shows it."""
+    newest = core.latest.of_series(core.registry.series_of(device.id).values()).values()
+    return DeviceBody(
+        id=device.id,
+        key=device.key,
+        name=device.name,
+        user_id=device.user_id,
+        asset_id=device.asset_id,
+        attributes=dict(device.attributes),
+        round_time=None if device.round_time is None else device.round_time / SECOND,
+        created_time=format_time(device.created_time),
+        last_seen=time_text(max((reading.time for reading in newest), default=None)),
+    )
+
+
+def _microseconds(seconds: float | None) -> int | None:
+    return None if seconds is None else round(seconds * SECOND)

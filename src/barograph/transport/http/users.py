@@ -1,0 +1,240 @@
+"""`/api/users`: registering, reading, changing and removing users, and their API tokens."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from barograph.domain.errors import Unauthenticated
+from barograph.domain.time import format_time
+from barograph.domain.user import Principal, Role, Token, User
+from barograph.services.core import Core
+from barograph.services.names import USERNAME_CHARS_MAX
+from barograph.transport.http.access import principal
+from barograph.transport.http.problems import responses
+from barograph.transport.http.schemas import (
+    LEFT_OUT,
+    Email,
+    Id,
+    Name,
+    Offset,
+    PageOf,
+    PathId,
+    Search,
+    Time,
+    time_text,
+)
+
+Username = Annotated[Name, Field(max_length=USERNAME_CHARS_MAX)]
+Password = Annotated[
+    str,
+    Field(
+        description="8 to 1,024 characters, unless the settings say otherwise; not a common one.",
+        json_schema_extra={"minLength": 8, "maxLength": 1024, "format": "password"},
+    ),
+]
+Asker = Annotated[Principal, Depends(principal)]
+
+
+class NewUser(BaseModel):
+    """Who registers. Without a password the user acts by token only."""
+
+    username: Username
+    email: Email
+    password: Password | None = None
+    role: Role = Field(default="member", description="Others than member: administrators only.")
+
+
+class UserChange(BaseModel):
+    """What to change; what is left out stays."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    username: Username = LEFT_OUT
+    email: Email | None = LEFT_OUT
+    password: Password = LEFT_OUT
+    old_password: Annotated[
+        str, Field(max_length=4096, description="To change the password, unless administrator.")
+    ] = LEFT_OUT
+    role: Role = LEFT_OUT
+
+
+class UserBody(BaseModel):
+    """A user."""
+
+    id: int
+    username: str
+    email: str | None
+    role: Role
+    created_time: Time
+
+
+class RegisteredUser(UserBody):
+    """A new user, with the token that is shown this once."""
+
+    token: str
+
+
+class NewToken(BaseModel):
+    """What to call a token."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Name
+
+
+class TokenBody(BaseModel):
+    """An API token, without its text."""
+
+    id: int
+    name: str
+    created_time: Time
+    last_used_time: Time | None
+
+
+class CreatedToken(TokenBody):
+    """A new API token, with the text that is shown this once."""
+
+    token: str
+
+
+class TokenList(BaseModel):
+    """A user's API tokens, browser sessions included."""
+
+    items: list[TokenBody]
+
+
+async def principal_if_any(request: Request) -> Principal | None:
+    """Who asks, None for a stranger; a credential that is not valid is still refused."""
+    try:
+        return await principal(request)
+    except Unauthenticated:
+        if "authorization" in request.headers:
+            raise
+        return None
+
+
+def address_of(request: Request) -> str | None:
+    """The network address that a request came from."""
+    return request.client.host if request.client else None
+
+
+def router(core: Core) -> APIRouter:
+    """The routes below `/api/users`."""
+    routes = APIRouter(prefix="/api/users", tags=["users"])
+    routes.include_router(_tokens(core))
+    accounts = core.accounts
+    page_max = core.limits.page_items_max
+
+    @routes.post("", status_code=201, responses=responses(400, 401, 403, 409, 413, 422, 429))
+    def register_user(
+        body: NewUser,
+        request: Request,
+        asker: Annotated[Principal | None, Depends(principal_if_any)],
+    ) -> RegisteredUser:
+        """Register a user. Open to strangers while the setting `registration` is `open`."""
+        user, token = accounts.register(
+            body.username,
+            body.email,
+            body.password,
+            asker,
+            role=body.role,
+            address=address_of(request),
+        )
+        return RegisteredUser(**_user(user).model_dump(), token=token)
+
+    @routes.get("", responses=responses(401, 403, 422))
+    def list_users(
+        asker: Asker,
+        search: Search = "",
+        limit: Annotated[int, Query(ge=1, le=page_max)] = min(100, page_max),
+        offset: Offset = 0,
+    ) -> PageOf[UserBody]:
+        """All users; for administrators."""
+        page = accounts.list(asker, search=search, limit=limit, offset=offset)
+        return PageOf(
+            items=[_user(user) for user in page.items],
+            total=page.total,
+            limit=limit,
+            offset=offset,
+        )
+
+    @routes.get("/me", responses=responses(401, 403, 404))
+    def read_me(asker: Asker) -> UserBody:
+        """The user whose credential this is."""
+        return _user(accounts.me(asker))
+
+    @routes.get("/{user_id}", responses=responses(401, 403, 404, 422))
+    def read_user(asker: Asker, user_id: PathId) -> UserBody:
+        """One user: oneself, or for administrators any."""
+        return _user(accounts.get(asker, user_id))
+
+    @routes.patch("/{user_id}", responses=responses(400, 401, 403, 404, 409, 413, 422, 429))
+    def change_user(body: UserChange, request: Request, asker: Asker, user_id: PathId) -> UserBody:
+        """Change a user. A new password signs out every session, access tokens included."""
+        changes = body.model_dump(exclude_unset=True)
+        user = accounts.update(asker, user_id, address=address_of(request), **changes)
+        return _user(user)
+
+    @routes.delete("/{user_id}", status_code=204, responses=responses(401, 403, 404, 409, 422, 507))
+    def delete_user(
+        asker: Asker,
+        user_id: PathId,
+        devices: Annotated[
+            Literal["delete"] | None,
+            Query(description="Also delete the user's devices with their readings."),
+        ] = None,
+        devices_to: Annotated[
+            Id | None, Query(description="Hand the devices to this user; administrators only.")
+        ] = None,
+    ) -> None:
+        """Remove a user. One with devices: say what shall become of them."""
+        accounts.delete(asker, user_id, delete_devices=devices == "delete", devices_to=devices_to)
+
+    return routes
+
+
+def _tokens(core: Core) -> APIRouter:
+    routes = APIRouter(prefix="/me/tokens", tags=["tokens"])
+    tokens = core.accounts.tokens
+
+    @routes.get("", responses=responses(401, 403, 404))
+    def list_tokens(asker: Asker) -> TokenList:
+        """One's own API tokens."""
+        mine = tokens.list(asker, _user_id(asker))
+        return TokenList(items=[_token(token) for token in mine])
+
+    @routes.post("", status_code=201, responses=responses(400, 401, 403, 404, 409, 413, 422))
+    def create_token(body: NewToken, asker: Asker) -> CreatedToken:
+        """A new API token."""
+        token, text = tokens.create(asker, _user_id(asker), body.name)
+        return CreatedToken(**_token(token).model_dump(), token=text)
+
+    @routes.delete("/{token_id}", status_code=204, responses=responses(401, 403, 404, 422))
+    def revoke_token(asker: Asker, token_id: PathId) -> None:
+        """Refuse an API token from now on."""
+        tokens.revoke(asker, _user_id(asker), token_id)
+
+    def _user_id(asker: Principal) -> int:
+        return core.accounts.me(asker).id
+
+    return routes
+
+
+def _user(user: User) -> UserBody:
+    return UserBody(
+        id=user.id,
+        username=user.username,
+        email=user.email,
+        role=user.role,
+        created_time=format_time(user.created_time),
+    )
+
+
+def _token(token: Token) -> TokenBody:
+    return TokenBody(
+        id=token.id,
+        name=token.name,
+        created_time=format_time(token.created_time),
+        last_used_time=time_text(token.last_used_time),
+    )
