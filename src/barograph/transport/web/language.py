@@ -1,0 +1,120 @@
+"""The languages of the pages: texts, numbers, times.
+
+English is the language of the templates; the others are gettext catalogues in `locale/`, read as
+text when the program starts, so that nothing has to be compiled.
+"""
+
+import io
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import tzinfo
+from gettext import GNUTranslations, NullTranslations
+from importlib.resources import files
+
+from babel.core import Locale, negotiate_locale
+from babel.dates import format_datetime, format_timedelta
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.numbers import format_decimal
+
+from barograph.domain.time import SECOND, to_datetime
+
+DEFAULT_LANGUAGE = "en"
+_SCIENTIFIC_FROM = 1e9
+_SCIENTIFIC_BELOW = 1e-4
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """One language of the pages."""
+
+    code: str
+    name: str
+    translations: NullTranslations
+    locale: Locale
+
+    def value(self, value: float | str | None) -> str:
+        """A reading's value or a statistic, with about four significant digits.
+
+        `formatValue` in `static/format.js` is its twin for the values that arrive live.
+        """
+        if value is None:
+            return "–"
+        if isinstance(value, str):
+            return value
+        size = abs(value)
+        if size and not _SCIENTIFIC_BELOW <= size < _SCIENTIFIC_FROM:
+            return f"{value:.2e}".replace("e+0", "e").replace("e-0", "e-").replace("e+", "e")
+        decimals = 0 if float(value).is_integer() else _decimals(size)
+        pattern = "#,##0" + ("." + "0" * decimals if decimals else "")
+        return format_decimal(value, format=pattern, locale=self.locale)
+
+    def count(self, value: int) -> str:
+        """A whole number with its thousands apart."""
+        return format_decimal(value, format="#,##0", locale=self.locale)
+
+    def moment(self, time: int, zone: tzinfo) -> str:
+        """A date and time of day, to the second."""
+        return format_datetime(to_datetime(time, zone), "d MMM y HH:mm:ss", locale=self.locale)
+
+    def ago(self, time: int, now: int) -> str:
+        """How long ago `time` was, in the largest unit that fits."""
+        seconds = max(0, now - time) // SECOND
+        return format_timedelta(
+            -max(1, seconds),
+            add_direction=True,
+            format="narrow" if self.code == "en" else "short",
+            threshold=1,
+            locale=self.locale,
+        )
+
+
+def _decimals(size: float) -> int:
+    """Two where that is enough for a sensor, more for small numbers, one for large ones."""
+    if size >= 1000:
+        return 1
+    if size >= 1:
+        return 2 if size < 100 else 1
+    return 2 - math.floor(math.log10(size))
+
+
+def load_languages() -> Mapping[str, Language]:
+    """The languages there are, by code, English first."""
+    languages = {
+        DEFAULT_LANGUAGE: Language(
+            DEFAULT_LANGUAGE, "English", NullTranslations(), Locale.parse(DEFAULT_LANGUAGE)
+        )
+    }
+    for entry in sorted(
+        (files("barograph.transport.web") / "locale").iterdir(), key=lambda e: e.name
+    ):
+        code, _, kind = entry.name.partition(".")
+        if kind == "po":
+            compiled = io.BytesIO()
+            write_mo(compiled, read_po(io.BytesIO(entry.read_bytes()), locale=code))
+            compiled.seek(0)
+            locale = Locale.parse(code)
+            name = locale.get_display_name(locale) or code
+            languages[code] = Language(code, name.capitalize(), GNUTranslations(compiled), locale)
+    return languages
+
+
+def choose_language(
+    languages: Mapping[str, Language], remembered: str | None, accept_language: str
+) -> Language:
+    """The remembered language, or the one that the browser's `Accept-Language` likes best."""
+    if remembered is not None and remembered in languages:
+        return languages[remembered]
+    wishes: list[tuple[float, str]] = []
+    for part in accept_language.split(",")[:16]:
+        tag, _, quality = part.partition(";q=")
+        try:
+            weight = float(quality) if quality else 1.0
+        except ValueError:
+            continue
+        if weight > 0:
+            wishes.append((weight, tag.strip()))
+    wishes.sort(key=lambda wish: -wish[0])
+    found = negotiate_locale([tag for _, tag in wishes], list(languages), sep="-")
+    return languages[found or DEFAULT_LANGUAGE]

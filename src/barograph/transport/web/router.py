@@ -1,0 +1,43 @@
+"""The dashboard, put together: its pages and the files they load."""
+
+from fastapi import APIRouter, Request, Response
+
+from barograph.domain.errors import NotFound
+from barograph.services.core import Core
+from barograph.transport.web import device, overview, sign_in
+from barograph.transport.web.session import Visits
+from barograph.transport.web.site import Site, page_route
+
+
+def router(core: Core) -> APIRouter:
+    """Every page of the dashboard. None of them is part of the API's schema."""
+    site = Site(core)
+    visits = Visits(site)
+    options = {"route_class": page_route(site), "include_in_schema": False}
+    pages = APIRouter()
+    for part in (overview, device, sign_in):
+        pages.include_router(part.router(site, visits, options))
+    pages.include_router(_static_files(site, options))
+    return pages
+
+
+def _static_files(site: Site, options: dict[str, object]) -> APIRouter:
+    pages = APIRouter(prefix="/ui/static", **options)  # type: ignore[arg-type]  # see router()
+
+    @pages.get("/{version}/{name:path}")
+    async def static(request: Request, version: str, name: str) -> Response:
+        file = site.statics.get(name)
+        if file is None:
+            raise NotFound("there is no such file")
+        # An address with another version is from a page of before; it gets what there is now.
+        lasting = "public, max-age=31536000, immutable"
+        headers = {
+            "Cache-Control": lasting if version == site.statics.version else "no-cache",
+            "Vary": "Accept-Encoding",
+        }
+        if "gzip" in request.headers.get("accept-encoding", ""):
+            headers["Content-Encoding"] = "gzip"
+            return Response(file.gzipped, media_type=file.content_type, headers=headers)
+        return Response(file.plain, media_type=file.content_type, headers=headers)
+
+    return pages

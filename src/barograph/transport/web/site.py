@@ -1,0 +1,235 @@
+"""What all pages share: language, theme, zone, templates, headers, and how errors look."""
+
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from datetime import tzinfo
+from typing import Any
+from urllib.parse import quote
+
+from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.routing import APIRoute
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+from barograph.domain.errors import (
+    BarographError,
+    Conflict,
+    Forbidden,
+    InvalidInput,
+    MalformedInput,
+    NotFound,
+    TooLarge,
+    TooManyRequests,
+    Unauthenticated,
+    Unavailable,
+)
+from barograph.domain.time import format_time, parse_zone
+from barograph.domain.user import Principal, User
+from barograph.services.core import Core
+from barograph.transport.web.language import Language, choose_language, load_languages
+from barograph.transport.web.static_files import StaticFiles
+
+CSRF_COOKIE = "barograph_form"
+LANGUAGE_COOKIE = "barograph_language"
+THEME_COOKIE = "barograph_theme"
+ZONE_COOKIE = "barograph_zone"
+THEMES = ("auto", "light", "dark")
+PREFERENCE_SECONDS = 365 * 86_400
+
+# No inline script and no inline style anywhere: what a device calls itself can at worst be text.
+_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
+        "form-action 'self'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+
+_STATUS: Mapping[type[BarographError], int] = {
+    MalformedInput: 400,
+    InvalidInput: 422,
+    TooLarge: 413,
+    Forbidden: 403,
+    NotFound: 404,
+    Conflict: 409,
+    TooManyRequests: 429,
+    Unavailable: 503,
+}
+
+
+def status_of(error: BarographError) -> int:
+    """The HTTP status that a page shows the error with."""
+    return next((_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS), 500)
+
+
+class Site:
+    """Makes the pages of one installation."""
+
+    def __init__(self, core: Core) -> None:
+        self.core = core
+        self.statics = StaticFiles()
+        self.languages = load_languages()
+        self._environments = {
+            code: self._environment(language) for code, language in self.languages.items()
+        }
+
+    def _environment(self, language: Language) -> Environment:
+        environment = Environment(
+            loader=PackageLoader("barograph.transport.web"),
+            autoescape=select_autoescape(default=True),
+            undefined=StrictUndefined,
+            extensions=["jinja2.ext.i18n"],
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        environment.install_gettext_translations(language.translations, newstyle=True)  # type: ignore[attr-defined]  # the extension adds it
+        environment.globals.update(
+            lang=language,
+            languages=self.languages,
+            static=self.statics.url,
+            iso=format_time,
+        )
+        return environment
+
+    def render(self, language: Language, template: str, context: Mapping[str, Any]) -> str:
+        """The template's HTML in the language."""
+        return self._environments[language.code].get_template(template).render(context)
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One request for a page: who asks, and how they like to read."""
+
+    site: Site
+    request: Request
+    language: Language
+    theme: str
+    zone: tzinfo
+    now: int
+    principal: Principal | None
+    user: User | None
+    csrf: str
+
+    def page(self, template: str, http_status: int = 200, **context: Any) -> HTMLResponse:
+        """The page, or the piece of one, that the template makes of the context."""
+        html = self.site.render(
+            self.language,
+            template,
+            {
+                "visit": self,
+                "theme": self.theme,
+                "zone": self.zone,
+                "now": self.now,
+                "user": self.user,
+                "principal": self.principal,
+                "csrf": self.csrf,
+                "here": self.here,
+                "base_url": self.base_url,
+                **context,
+            },
+        )
+        response = HTMLResponse(html, http_status)
+        if self.csrf and self.request.cookies.get(CSRF_COOKIE) != self.csrf:
+            set_cookie(self.request, response, CSRF_COOKIE, self.csrf)
+        return response
+
+    @property
+    def here(self) -> str:
+        """The address of this page, to come back to."""
+        query = self.request.url.query
+        return self.request.url.path + (f"?{query}" if query else "")
+
+    @property
+    def base_url(self) -> str:
+        """How the visitor reaches this server."""
+        return str(self.request.base_url)
+
+    @property
+    def wants_piece(self) -> bool:
+        """Whether htmx asks, to put the answer into the page that is already open."""
+        return self.request.headers.get("hx-request") == "true"
+
+    def text(self, message: str) -> str:
+        """The message in the visitor's language."""
+        return self.language.translations.gettext(message)
+
+
+def set_cookie(
+    request: Request, response: Response, name: str, value: str, seconds: int | None = None
+) -> None:
+    """Have the browser keep `value`, for this site's own pages only and out of scripts' reach."""
+    response.set_cookie(
+        name,
+        value,
+        max_age=seconds,
+        path="/",
+        httponly=True,
+        samesite="lax",
+        secure=request.url.scheme == "https",
+    )
+
+
+def preferences(site: Site, request: Request) -> tuple[Language, str, tzinfo]:
+    """The language, theme and zone that this browser remembers or asks for."""
+    language = choose_language(
+        site.languages,
+        request.cookies.get(LANGUAGE_COOKIE),
+        request.headers.get("accept-language", ""),
+    )
+    theme = request.cookies.get(THEME_COOKIE, "auto")
+    zone: tzinfo = site.core.zone
+    remembered = request.cookies.get(ZONE_COOKIE)
+    if remembered:
+        try:
+            zone = parse_zone(remembered)
+        except ValueError:
+            zone = site.core.zone
+    return language, theme if theme in THEMES else "auto", zone
+
+
+def page_route(site: Site) -> type[APIRoute]:
+    """The route class of the pages: errors become pages, and every answer gets the headers."""
+
+    class PageRoute(APIRoute):
+        def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+            handler = super().get_route_handler()
+
+            async def handle(request: Request) -> Response:
+                try:
+                    response = await handler(request)
+                except Unauthenticated:
+                    response = _to_sign_in(request)
+                except BarographError as error:
+                    response = _error_page(site, request, status_of(error), str(error))
+                except RequestValidationError:
+                    response = _error_page(
+                        site, request, 422, "The address or the form is not one of this page's."
+                    )
+                response.headers.update(_HEADERS)
+                response.headers.setdefault("Cache-Control", "no-store")
+                return response
+
+            return handle
+
+    return PageRoute
+
+
+def _to_sign_in(request: Request) -> Response:
+    """A page sends the visitor to the sign-in form; a piece of one has htmx do that."""
+    if request.headers.get("hx-request") == "true":
+        return Response(status_code=204, headers={"HX-Redirect": "/sign-in"})
+    if request.method != "GET":
+        return RedirectResponse("/sign-in", 303)
+    back = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    return RedirectResponse("/sign-in" + (f"?next={quote(back)}" if back != "/" else ""), 303)
+
+
+def _error_page(site: Site, request: Request, status: int, message: str) -> HTMLResponse:
+    language, theme, zone = preferences(site, request)
+    visit = Visit(site, request, language, theme, zone, site.core.clock(), None, None, csrf="")
+    return visit.page("error.html", status, status=status, message=message)

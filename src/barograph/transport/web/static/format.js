@@ -1,0 +1,37 @@
+// Numbers and times as the server writes them, for what arrives after the page.
+
+const language = document.documentElement.lang;
+
+/** A reading's value with about four significant digits; twin of `Language.value`. */
+export function formatValue(value) {
+  if (value === null || value === undefined) return "–";
+  if (typeof value === "string") return value;
+  if (typeof value === "boolean") return String(Number(value));
+  const size = Math.abs(value);
+  if (size && !(size >= 1e-4 && size < 1e9)) return value.toExponential(2).replace("e+", "e");
+  const digits = Number.isInteger(value) ? 0 : decimals(size);
+  return new Intl.NumberFormat(language, {
+    minimumFractionDigits: digits,
+    maximumFractionDigits: digits,
+  }).format(value);
+}
+
+function decimals(size) {
+  if (size >= 1000) return 1;
+  if (size >= 1) return size < 100 ? 2 : 1;
+  return 2 - Math.floor(Math.log10(size));
+}
+
+const relative = new Intl.RelativeTimeFormat(language, {
+  style: language === "en" ? "narrow" : "short",
+});
+const units = [["year", 31536000], ["month", 2592000], ["week", 604800], ["day", 86400], ["hour", 3600], ["minute", 60]];
+
+/** How long ago a moment (milliseconds) was. */
+export function ago(moment) {
+  const seconds = Math.max(1, Math.round((Date.now() - moment) / 1000));
+  for (const [unit, length] of units) {
+    if (seconds >= length) return relative.format(-Math.round(seconds / length), unit);
+  }
+  return relative.format(-seconds, "second");
+}

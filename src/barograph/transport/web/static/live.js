@@ -1,0 +1,109 @@
+// Newest values as they are committed. One event stream per page, of the devices on it.
+
+import { ago, formatValue } from "./format.js";
+
+const FRESH_MS = 15 * 60 * 1000;
+const listeners = new Set();
+const pending = new Map();
+let source = null;
+let watched = "";
+let retry = 0;
+
+/** Have `listener({device, metric, value, time})` called for each reading; `time` in seconds. */
+export function onReading(listener) {
+  listeners.add(listener);
+}
+
+/** Listen to the devices that the page shows now. */
+export function watch() {
+  const ids = new Set();
+  for (const element of document.querySelectorAll("[data-live] [data-device], [data-live][data-device-page], [data-waiting]")) {
+    ids.add(element.dataset.device ?? element.dataset.devicePage ?? element.dataset.waiting);
+  }
+  const devices = [...ids].sort().join(",");
+  if (devices === watched && source) return;
+  watched = devices;
+  connect();
+}
+
+function connect() {
+  clearTimeout(retry);
+  source?.close();
+  source = null;
+  if (!watched) return;
+  source = new EventSource(`/api/live?device=${encodeURIComponent(watched)}`);
+  source.addEventListener("open", () => lost(false));
+  source.addEventListener("reading", take);
+  source.addEventListener("message", take);
+  source.addEventListener("error", () => {
+    lost(true);
+    // The browser tries again by itself unless the server refused.
+    if (source?.readyState === EventSource.CLOSED) retry = setTimeout(connect, 5000);
+  });
+}
+
+function lost(isLost) {
+  document.querySelector("[data-live-lost]").hidden = !isLost;
+}
+
+function take(event) {
+  const reading = readingOf(JSON.parse(event.data));
+  for (const listener of listeners) listener(reading);
+  // Many readings of one metric may come at once: the page shows the newest, a few times a second.
+  if (!pending.size) setTimeout(show, 200);
+  const key = `${reading.device}\n${reading.metric}`;
+  if (!((pending.get(key)?.time ?? -1) > reading.time)) pending.set(key, reading);
+}
+
+function readingOf(data) {
+  return {
+    device: String(data.device_id),
+    metric: data.metric,
+    value: data.value,
+    time: Date.parse(data.ts) / 1000,
+  };
+}
+
+function show() {
+  for (const reading of pending.values()) {
+    for (const element of document.querySelectorAll(`[data-device="${reading.device}"]`)) {
+      if (element.dataset.metric === reading.metric) value(element, reading);
+      else if (element.hasAttribute("data-ago")) seen(element, reading.time);
+    }
+    for (const panel of document.querySelectorAll(`[data-waiting="${reading.device}"]`)) arrived(panel, reading);
+  }
+  pending.clear();
+}
+
+function value(element, reading) {
+  if (Number(element.dataset.time ?? 0) > reading.time) return;
+  element.dataset.time = reading.time;
+  element.textContent = formatValue(reading.value);
+  element.classList.remove("wet");
+  requestAnimationFrame(() => element.classList.add("wet"));
+}
+
+function seen(element, time) {
+  const moment = time * 1000;
+  if (element.dateTime && Date.parse(element.dateTime) >= moment) return;
+  element.dateTime = new Date(moment).toISOString();
+  element.textContent = ago(moment);
+  if (Date.now() - moment < FRESH_MS) {
+    const dot = element.closest("[data-device]:not(time), [data-live]")?.querySelector("[data-seen-dot]");
+    dot?.classList.remove("quiet", "silent", "blank");
+    dot?.classList.add("fresh");
+  }
+}
+
+function arrived(panel, reading) {
+  if (panel.classList.contains("arrived")) return;
+  panel.classList.add("arrived");
+  panel.querySelector("[data-first]").textContent = `${reading.metric} = ${formatValue(reading.value)}`;
+  if (panel.hasAttribute("data-reload")) setTimeout(() => location.reload(), 1200);
+}
+
+setInterval(() => {
+  for (const element of document.querySelectorAll("time[data-ago][datetime]")) {
+    element.textContent = ago(Date.parse(element.dateTime));
+  }
+}, 5000);

@@ -1,0 +1,81 @@
+// How one strip of the chart looks: the mean as a pen line in the band between least and greatest.
+
+import { formatValue } from "./format.js";
+
+const { uPlot } = window;
+const root = document.documentElement;
+const MINUTE = 60;
+const DAY = 86400;
+
+export function stripOptions(figure, view, { onRead, onSelect }) {
+  const pen = colour(figure, "--pen");
+  const axis = {
+    stroke: colour(figure, "--ink-soft"),
+    font: "12px system-ui, sans-serif",
+    grid: { stroke: colour(figure, "--rule-faint"), width: 1 },
+    ticks: { show: false },
+  };
+  const rim = { stroke: null, points: { show: false } };
+  return {
+    legend: { show: false },
+    tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), root.dataset.zone),
+    padding: [8, 8, 0, 0],
+    scales: {
+      x: { time: true, range: () => [view.start, view.end] },
+      y: { range: (plot, least, greatest) => withMargin(least, greatest) },
+    },
+    axes: [
+      { ...axis, size: 24, gap: 6, space: 72, values: timeLabels },
+      { ...axis, size: 52, gap: 6, space: 36, values: (plot, ticks) => ticks.map(formatValue) },
+    ],
+    bands: [{ series: [1, 2], fill: fade(pen, 0.16) }],
+    series: [
+      {},
+      rim,
+      rim,
+      { stroke: pen, width: 1.6, points: { size: 5, fill: pen, stroke: pen } },
+    ],
+    cursor: {
+      y: false,
+      drag: { x: true, y: false, setScale: false },
+      points: { size: (plot, i) => (i === 3 ? 8 : 0), fill: pen, width: 0 },
+      // Only the cursor is shared between the strips: zooming is done once, where it was asked for.
+      sync: { key: "strips", filters: { sub: (type) => type === "mousemove" || type === "mouseleave" } },
+    },
+    hooks: { setCursor: [onRead], setSelect: [onSelect] },
+  };
+}
+
+function withMargin(least, greatest) {
+  if (least === null || greatest === null) return [0, 1];
+  const margin = (greatest - least) * 0.06 || Math.abs(greatest) * 0.05 || 1;
+  return [least - margin, greatest + margin];
+}
+
+function timeLabels(plot, ticks, axis, space, step) {
+  const zone = { timeZone: root.dataset.zone };
+  const clock = { ...zone, hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
+  const time = new Intl.DateTimeFormat(root.lang, step < MINUTE ? { ...clock, second: "2-digit" } : clock);
+  const day = new Intl.DateTimeFormat(root.lang, { ...zone, day: "numeric", month: "short" });
+  const month = new Intl.DateTimeFormat(root.lang, { ...zone, month: "short", year: "numeric" });
+  return ticks.map((tick) => {
+    const date = new Date(tick * 1000);
+    if (step >= 28 * DAY) return month.format(date);
+    return step >= DAY || time.format(date).startsWith("00:00") ? day.format(date) : time.format(date);
+  });
+}
+
+/** What a colour of the style sheet comes to here, light or dark. */
+function colour(element, name) {
+  const probe = document.createElement("i");
+  probe.hidden = true;
+  probe.style.color = `var(${name})`;
+  element.append(probe);
+  const found = getComputedStyle(probe).color;
+  probe.remove();
+  return found;
+}
+
+function fade(rgb, alpha) {
+  return rgb.replace("rgb(", "rgba(").replace(")", `, ${alpha})`);
+}
