@@ -1,0 +1,190 @@
+"""One database: its connections, its transactions, and its errors told in our own words."""
+
+import contextlib
+import logging
+import operator
+import threading
+from collections.abc import Callable, Container, Iterator, Mapping
+from typing import Any, TypeVar
+
+from sqlalchemy import URL, Connection, create_engine, event, text
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from barograph.domain.errors import (
+    BarographError,
+    ConfigurationError,
+    Conflict,
+    InvalidInput,
+    StorageFull,
+    Unavailable,
+)
+from barograph.stores.catalog.address import EXTRAS, connect_arguments, make_file
+from barograph.stores.catalog.faults import Fault, read_fault
+
+T = TypeVar("T")
+
+_ATTEMPTS_MAX = 20
+"""How often a transaction that lost a race is done over. Each time somebody else has won."""
+
+_POOL_SECONDS_MAX = 10
+_CONNECTIONS_KEPT = 5
+
+_log = logging.getLogger(__name__)
+
+
+class Database:
+    """Runs functions of a connection as transactions. Thread-safe."""
+
+    def __init__(self, url: URL, connections_max: int) -> None:
+        self.backend = url.get_backend_name()
+        self.place = url.render_as_string(hide_password=True)
+        if self.backend == "sqlite":
+            make_file(url)
+        kept = min(_CONNECTIONS_KEPT, connections_max)
+        options = {} if self.backend == "sqlite" else {"isolation_level": "READ COMMITTED"}
+        try:
+            self.engine = create_engine(
+                url,
+                connect_args=connect_arguments(url),
+                pool_pre_ping=True,
+                pool_size=kept,
+                max_overflow=connections_max - kept,
+                pool_timeout=_POOL_SECONDS_MAX,
+                **options,
+            )
+        except (ModuleNotFoundError, NoSuchModuleError) as error:
+            raise ConfigurationError(
+                f"the driver of {self.backend} is not installed: "
+                f"install barograph[{EXTRAS.get(self.backend, self.backend)}]"
+            ) from error
+        self._writing = self.engine.execution_options(begin="BEGIN IMMEDIATE")
+        self._turn: contextlib.AbstractContextManager[Any] = contextlib.nullcontext()
+        if self.backend == "sqlite":
+            # SQLite has one writer; threads of one process wait here, in turn and without polling.
+            self._turn = threading.Lock()
+            event.listen(self.engine, "connect", _prepare_sqlite)
+            event.listen(self.engine, "begin", _begin_sqlite)
+
+    def read(self, work: Callable[[Connection], T]) -> T:
+        """What `work` returns, of one transaction that changes nothing."""
+        try:
+            with self.engine.connect() as connection:
+                return work(connection)
+        except SQLAlchemyError as error:
+            raise self._explain(error, read_fault(error), {}) from error
+
+    def write(
+        self,
+        work: Callable[[Connection], T],
+        *,
+        taken: Mapping[str, str] | None = None,
+        again: Container[str] = (),
+    ) -> T:
+        """What `work` returns, committed; nothing is changed when it raises.
+
+        `work` may be called several times: after a deadlock, and when one of the unique constraints
+        named in `again` was violated. `taken` is the `Conflict` message of the others, by the
+        constraint's name.
+        """
+        for attempt in range(_ATTEMPTS_MAX):
+            try:
+                with self._turn, self._writing.begin() as connection:
+                    return work(connection)
+            except SQLAlchemyError as error:
+                fault = read_fault(error)
+                lost_race = fault.kind == "again" or fault.constraint in again
+                if lost_race and attempt < _ATTEMPTS_MAX - 1:
+                    continue
+                raise self._explain(error, fault, taken or {}) from error
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    @contextlib.contextmanager
+    def driver_connection(self) -> Iterator[Any]:
+        """The driver's own connection, for what SQL in a transaction cannot do."""
+        try:
+            connection = self.engine.raw_connection()
+        except SQLAlchemyError as error:
+            raise self._explain(error, read_fault(error), {}) from error
+        try:
+            yield connection.driver_connection
+        except self.engine.dialect.loaded_dbapi.Error as error:
+            wrapped = DBAPIError(None, None, error)
+            raise self._explain(wrapped, read_fault(wrapped), {}) from error
+        finally:
+            connection.close()
+
+    def warn_of_lost_commits(self) -> None:
+        """Log a warning if the server acknowledges commits before they are on disk."""
+        for query, safe, name in _SYNC_SETTINGS.get(self.backend, ()):
+            value = str(self.read(operator.methodcaller("scalar", text(query))))
+            if value not in safe:
+                _log.warning(_UNSYNCED, self.place, name, value, name, safe[0])
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+    def _explain(
+        self, error: SQLAlchemyError, fault: Fault, taken: Mapping[str, str]
+    ) -> BarographError:
+        if fault.kind == "taken":
+            return Conflict(taken.get(fault.constraint, "this exists already"))
+        if fault.kind == "dangling":
+            return Conflict("something this refers to, or that refers to it, changed meanwhile")
+        reason = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
+        if fault.kind == "invalid":
+            return InvalidInput.of("", f"the catalog cannot keep this value: {reason}")
+        if fault.kind == "full":
+            return StorageFull(f"the disk of the catalog {self.place} is full: free some space")
+        check = _CHECKS["sqlite" if self.backend == "sqlite" else "server"]
+        return Unavailable(f"the catalog {self.place} cannot be used ({reason}): {check}")
+
+
+_CHECKS = {
+    "sqlite": "check that its disk is there and writable, that the file is a catalog of Barograph, "
+    "and that no other program keeps it locked",
+    "server": "check that the database server runs and can be reached, that its address, user and "
+    "password are right, and that the user may use the tables",
+}
+
+_FLUSH_LOG = (
+    ("SELECT @@innodb_flush_log_at_trx_commit", ("1",), "innodb_flush_log_at_trx_commit"),
+)
+_SYNC_SETTINGS = {
+    "postgresql": (
+        (
+            "SHOW synchronous_commit",
+            ("on", "local", "remote_write", "remote_apply"),
+            "synchronous_commit",
+        ),
+        ("SHOW fsync", ("on",), "fsync"),
+    ),
+    "mysql": _FLUSH_LOG,
+    "mariadb": _FLUSH_LOG,
+}
+"""Per database: how to ask, the safe answers (the best first), the setting's name."""
+
+_UNSYNCED = (
+    "the catalog %s does not sync commits (%s = %s): after a power failure users, devices and tokens "
+    "that were already confirmed may be gone. Set %s = %s on the server."
+)
+
+
+def _prepare_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+    # Transactions begin where `_begin_sqlite` says, not where the driver guesses.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    # With a write-ahead log readers and the writer do not wait for each other; only FULL syncs it at
+    # each commit.
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA synchronous = FULL")
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A transaction that means to write takes the lock at once: one that read first and then finds
+    # another writer ahead of it would fail without waiting.
+    connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))

@@ -1,0 +1,176 @@
+"""The tables. A change here needs a migration beside it; a test compares the two.
+
+Ids come from AUTOINCREMENT, a sequence or InnoDB's persistent counter, so none is used twice.
+Times are microseconds. `…_folded` columns hold what `text.fold` makes of their neighbour: names are
+compared and searched there, so that every database agrees on what "without regard to case" means.
+"""
+
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.schema import SchemaItem
+
+from barograph.stores.catalog.columns import DIGEST, LONG_TEXT, Id, Json, Word
+
+HEAD = "0001"
+"""The migration that makes these tables."""
+
+KIND_CHARS_MAX = 64
+KEY_CHARS_MAX = 128
+EMAIL_CHARS_MAX = 254
+NAME_CHARS_MAX = 254
+METRIC_CHARS_MAX = 512
+FOLDED_CHARS_MAX = 3 * NAME_CHARS_MAX
+"""Folding makes at most three characters of one; 762 is also what MySQL can index."""
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+    }
+)
+
+TABLE_OPTIONS: dict[str, Any] = {
+    "sqlite_autoincrement": True,
+    "mysql_engine": "InnoDB",
+    "mysql_charset": "utf8mb4",
+    "mariadb_engine": "InnoDB",
+    "mariadb_charset": "utf8mb4",
+}
+
+
+def _table(name: str, *items: SchemaItem) -> Table:
+    return Table(name, metadata, *items, **TABLE_OPTIONS)
+
+
+def _id() -> Column[int]:
+    return Column("id", Id, primary_key=True)
+
+
+def _reference(name: str, target: str, ondelete: str | None, **options: Any) -> Column[int]:
+    return Column(name, Id, ForeignKey(f"{target}.id", ondelete=ondelete), **options)
+
+
+users = _table(
+    "users",
+    _id(),
+    Column("username", Word(NAME_CHARS_MAX), nullable=False),
+    Column("username_folded", Word(FOLDED_CHARS_MAX), nullable=False, unique=True),
+    Column("email", Word(EMAIL_CHARS_MAX)),
+    Column("email_folded", Word(FOLDED_CHARS_MAX), unique=True),
+    Column("role", Word(16), nullable=False),
+    Column("created_time", BigInteger, nullable=False),
+    Column("password_hash", Word(255)),
+)
+
+assets = _table(
+    "assets",
+    _id(),
+    Column("kind", Word(KIND_CHARS_MAX), nullable=False),
+    Column("name", Word(NAME_CHARS_MAX), nullable=False),
+    Column("name_folded", Word(FOLDED_CHARS_MAX), nullable=False),
+    Column("attributes", Json, nullable=False),
+    Column("created_time", BigInteger, nullable=False),
+    UniqueConstraint("kind", "name"),
+)
+
+devices = _table(
+    "devices",
+    _id(),
+    Column("key", Word(KEY_CHARS_MAX), nullable=False, unique=True),
+    Column("key_folded", Word(KEY_CHARS_MAX), nullable=False),
+    Column("name", Word(NAME_CHARS_MAX), nullable=False),
+    Column("name_folded", Word(FOLDED_CHARS_MAX), nullable=False),
+    _reference("user_id", "users", None, index=True),
+    _reference("asset_id", "assets", "SET NULL", index=True),
+    Column("attributes", Json, nullable=False),
+    Column("round_time", BigInteger),
+    Column("created_time", BigInteger, nullable=False),
+)
+
+tokens = _table(
+    "tokens",
+    _id(),
+    Column("digest", DIGEST, nullable=False, unique=True),
+    _reference("user_id", "users", "CASCADE", index=True),
+    _reference("device_id", "devices", "CASCADE", index=True),
+    Column("name", Word(NAME_CHARS_MAX), nullable=False),
+    Column("created_time", BigInteger, nullable=False),
+    Column("last_used_time", BigInteger),
+)
+
+series = _table(
+    "series",
+    _id(),
+    _reference("device_id", "devices", "CASCADE", nullable=False),
+    Column("metric", Word(METRIC_CHARS_MAX), nullable=False),
+    UniqueConstraint("device_id", "metric"),
+)
+
+jobs = _table(
+    "jobs",
+    _id(),
+    Column("kind", Word(KIND_CHARS_MAX), nullable=False),
+    Column("question", Json, nullable=False),
+    _reference("user_id", "users", "CASCADE", index=True),
+    Column("status", Word(16), nullable=False),
+    Column("progress", Double, nullable=False),
+    Column("result", Json),
+    Column("error", LONG_TEXT),
+    Column("cancel_asked", Boolean, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("lease_owner", Word(NAME_CHARS_MAX)),
+    Column("lease_until", BigInteger),
+    Column("created_time", BigInteger, nullable=False),
+    Column("started_time", BigInteger),
+    Column("ended_time", BigInteger),
+    Index(None, "status", "id"),
+)
+
+secrets = _table(
+    "secrets",
+    Column("name", Word(KEY_CHARS_MAX), primary_key=True),
+    Column("value", LargeBinary, nullable=False),
+)
+
+sessions = _table(
+    "sessions",
+    _id(),
+    _reference("user_id", "users", "CASCADE", nullable=False, index=True),
+    Column("digest", DIGEST, nullable=False, unique=True),
+    Column("expires_time", BigInteger, nullable=False, index=True),
+    Column("created_time", BigInteger, nullable=False),
+)
+
+replaced_digests = _table(
+    "replaced_digests",
+    Column("digest", DIGEST, primary_key=True),
+    _reference("session_id", "sessions", "CASCADE", nullable=False, index=True),
+    Column("expires_time", BigInteger, nullable=False, index=True),
+)
+"""What a session's digest was before: who presents one of these has stolen it."""
+
+
+def current_revision(connection: Connection) -> str | None:
+    """Which migration the database is at; None before the first."""
+    if not connection.dialect.has_table(connection, "alembic_version"):
+        return None
+    found: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return found
