@@ -3,6 +3,7 @@
 from barograph.codecs.compression import UnsupportedEncoding, decompress
 from barograph.codecs.decoded import TIME_KEYS, Decoded
 from barograph.codecs.dialects import Decode, decoder_for
+from barograph.codecs.rows import encode_csv, encode_json, encode_ndjson, rows
 from barograph.codecs.value import decode_value
 
 __all__ = [
@@ -13,4 +14,8 @@ __all__ = [
     "decode_value",
     "decoder_for",
     "decompress",
+    "encode_csv",
+    "encode_json",
+    "encode_ndjson",
+    "rows",
 ]
