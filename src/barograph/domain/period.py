@@ -14,7 +14,15 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Literal
 
 from barograph.domain.errors import InvalidInput
-from barograph.domain.time import HOUR, MILLISECOND, MINUTE, SECOND, from_datetime, to_datetime
+from barograph.domain.time import (
+    HOUR,
+    MILLISECOND,
+    MINUTE,
+    SECOND,
+    TIME_MAX,
+    from_datetime,
+    to_datetime,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +84,13 @@ class Interval:
         if self.fixed is not None:
             return time - time % self.fixed
         index = self._index(to_datetime(time, zone).date())
-        start = self._start(index, zone)
-        # Where a zone skips a whole date or moves midnight, the date alone can be one bucket off.
-        while start > time:
+        # Where a zone skips a whole date, or sets its clocks back over midnight, the date alone
+        # can be one bucket off.
+        while self._start(index, zone) > time:
             index -= 1
-            start = self._start(index, zone)
-        return start
+        while self._start(index + 1, zone) <= time:
+            index += 1
+        return self._start(index, zone)
 
     def next(self, start: int, zone: tzinfo = UTC) -> int:
         """The end of the bucket that begins at `start`."""
@@ -102,13 +111,19 @@ class Interval:
         return (day - origin).days // (_DAYS[self.unit] * self.count)
 
     def _start(self, index: int, zone: tzinfo) -> int:
+        try:
+            day = self._first_day(index)
+        except (OverflowError, ValueError):  # beyond the year 9999
+            return TIME_MAX
+        return from_datetime(datetime(day.year, day.month, day.day, tzinfo=zone))
+
+    def _first_day(self, index: int) -> date:
         assert self.unit is not None
         if self.unit in _MONTHS:
             year, month = divmod(index * _MONTHS[self.unit] * self.count, 12)
-            return from_datetime(datetime(year, month + 1, 1, tzinfo=zone))
+            return date(year, month + 1, 1)
         origin = _MONDAY if self.unit == "w" else _DAY_ONE
-        day = origin + timedelta(days=index * _DAYS[self.unit] * self.count)
-        return from_datetime(datetime(day.year, day.month, day.day, tzinfo=zone))
+        return origin + timedelta(days=index * _DAYS[self.unit] * self.count)
 
 
 def edges(

@@ -25,14 +25,19 @@ _ONE = timedelta(microseconds=1)
 _SECONDS_BELOW = 10**11
 _MILLISECONDS_BELOW = 10**14
 _MICROSECONDS_BELOW = 10**17
+_NUMBER_BELOW = 10**21
+_NUMBER_CHARS_MAX = 64
 
 _NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?\Z", re.ASCII)
 _RFC3339 = re.compile(
     r"\d{4}-\d{2}-\d{2}"
-    r"(?:[Tt ]\d{2}:\d{2}(?::\d{2}(?P<fraction>[.,]\d{1,12})?)?(?P<offset>[Zz]|[+-]\d{2}:?\d{2})?)?\Z",
+    r"(?:[Tt ]\d{2}:\d{2}(?::\d{2}(?P<fraction>[.,]\d{1,12})?)?"
+    r"(?:[Zz]|(?P<sign>[+\- ])(?:[01]\d|2[0-3])(?::?[0-5]\d)?)?)?\Z",
     re.ASCII,
 )
-_RELATIVE = re.compile(r"(?P<sign>[+-])(?P<n>\d{1,9})(?P<unit>ms|mo|s|m|h|d|w|y)\Z", re.ASCII)
+_RELATIVE = re.compile(
+    r"(?:now)?(?P<sign>[+-])(?P<n>\d{1,9})(?P<unit>ms|mo|s|m|h|d|w|y)\Z", re.ASCII
+)
 _RELATIVE_UNIT = {
     "ms": MILLISECOND,
     "s": SECOND,
@@ -55,8 +60,12 @@ def from_datetime(moment: datetime) -> int:
 
 
 def to_datetime(time: int, zone: tzinfo = UTC) -> datetime:
-    """The aware datetime of `time` in `zone`."""
-    return (_EPOCH + timedelta(microseconds=time)).astimezone(zone)
+    """The aware datetime of `time` in `zone`; in UTC where it is the year 10000 there already."""
+    moment = _EPOCH + timedelta(microseconds=time)
+    try:
+        return moment.astimezone(zone)
+    except OverflowError:
+        return moment
 
 
 def format_time(time: int, zone: tzinfo = UTC) -> str:
@@ -74,8 +83,8 @@ def from_number(number: float) -> int:
     Raises `ValueError` outside 1970 … 9999.
     """
     size = abs(number)
-    if not size < float("inf"):
-        raise ValueError(f"{number} is not a time: {_WHAT_IS_RIGHT}")
+    if not size < _NUMBER_BELOW:  # nor is NaN
+        raise ValueError(f"a number as large as this is not a time: {_WHAT_IS_RIGHT}")
     if size < _SECONDS_BELOW:
         time = number * SECOND if isinstance(number, int) else round(number * SECOND)
     elif size < _MILLISECONDS_BELOW:
@@ -96,21 +105,46 @@ def from_text(text: str, zone: tzinfo = UTC) -> int:
     """
     match = _RFC3339.match(text)
     if match is None:
-        if _NUMBER.match(text):
+        if _NUMBER.match(text) and len(text) <= _NUMBER_CHARS_MAX:
             return from_number(int(text) if text.lstrip("+-").isdigit() else float(text))
         raise ValueError(f"{text[:64]!r} is not a time: {_WHAT_IS_RIGHT}")
+    try:
+        time = _from_iso(match, zone)
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"{text[:64]!r} is not a time: {error}") from None
+    if not 0 <= time < TIME_MAX:
+        raise ValueError(f"{text[:64]!r} is before 1970 or after 9999")
+    return time
+
+
+def _from_iso(match: re.Match[str], zone: tzinfo) -> int:
+    """Microseconds of what `_RFC3339` matched; raises `ValueError` or `OverflowError`."""
+    text = match[0]
+    if match["sign"] == " ":
+        # A plus sign that was not escaped in a URL arrives as a blank.
+        at = match.start("sign")
+        text = f"{text[:at]}+{text[at + 1 :]}"
     fraction = match["fraction"]
     if fraction and len(fraction) > 7:  # Python reads at most six digits
         text = text.replace(fraction, fraction[:7])
-    try:
-        moment = datetime.fromisoformat(text.upper())
-    except ValueError as error:
-        raise ValueError(f"{text[:64]!r} is not a time: {error}") from None
+    midnight, leap = text[11:13] == "24", text[16:19] == ":60"
+    if midnight:  # the end of a day, which not every Python reads
+        text = f"{text[:11]}00{text[13:]}"
+    if leap:
+        text = f"{text[:16]}:59{text[19:]}"
+    moment = datetime.fromisoformat(text.upper())
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=zone)
+    if midnight:
+        if moment.hour or moment.minute or moment.second or moment.microsecond or leap:
+            raise ValueError("after 24:00 there is no time of that day")
+        moment += timedelta(days=1)
     time = from_datetime(moment)
-    if not 0 <= time < TIME_MAX:
-        raise ValueError(f"{text[:64]!r} is before 1970 or after 9999")
+    if leap:
+        # A leap second has no number of its own: it is counted as the second after it.
+        time += SECOND
+        if time % DAY >= SECOND:
+            raise ValueError("a leap second is 23:59:60 UTC")
     return time
 
 
@@ -123,7 +157,7 @@ def from_any(value: object, zone: tzinfo = UTC) -> int:
         return from_text(value, zone)
     if isinstance(value, int | float) and not isinstance(value, bool):
         return from_number(value)
-    raise ValueError(f"{value!r} is not a time: {_WHAT_IS_RIGHT}")
+    raise ValueError(f"{value!r:.64} is not a time: {_WHAT_IS_RIGHT}")
 
 
 def parse_moment(text: str, now: int, zone: tzinfo = UTC) -> int:
