@@ -323,7 +323,7 @@ class Accounts:
             owned = self._registry.devices_of_user(user_id)
             if owned and devices_to is None and not delete_devices:
                 raise Conflict(
-                    f"this user has {len(owned)} devices: delete them with their readings "
+                    f"this user still has devices ({len(owned)}): delete them with their readings "
                     "(devices=delete) or hand them over to another user (devices_to=<id>)"
                 )
             if devices_to is not None:
