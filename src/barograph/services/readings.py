@@ -1,14 +1,13 @@
 """Readings out again, and away.
 
-A device's readings are given in rows: what its metrics were at one time. Rows are made while the
-store is read, so that any number of them passes through bounded memory.
+They are handed on while the store is read, so that any number of them passes through bounded
+memory.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import tzinfo
 from pathlib import Path
-from typing import NamedTuple
 
 from barograph.domain.batch import Batch, Reading
 from barograph.domain.device import Device
@@ -18,10 +17,11 @@ from barograph.domain.time import parse_zone
 from barograph.domain.user import Principal, require_device
 from barograph.ports.clock import Clock
 from barograph.ports.reading_store import ReadingStore
+from barograph.services.excerpt import Excerpt
 from barograph.services.latest import Latest
 from barograph.services.metric_patterns import choose
 from barograph.services.parameters import Parameters, moment, names, text
-from barograph.services.places import decode_cursor, encode_cursor
+from barograph.services.places import decode_cursor
 from barograph.services.registry import Registry
 
 ROWS_MAX = 1_000_000
@@ -29,19 +29,11 @@ ROWS_MAX = 1_000_000
 
 _DELETE_PARAMETERS = frozenset({"metric", "start_time", "end_time", "tz"})
 
-TableWriter = Callable[[Path, Mapping[int, str], frozenset[int], Iterable[Batch], int | None], None]
+TableWriter = Callable[[Path, Mapping[int, str], frozenset[int], Iterable[Batch]], None]
 """Writes batches in order of (time, series) to a new file as a table of `ts` and the metrics.
 
-Takes the file, the metric of each series, which series hold texts, the batches, and the highest
-number of rows.
+Takes the file, the metric of each series, which series hold texts, and the batches.
 """
-
-
-class Row(NamedTuple):
-    """The values of a device at one time."""
-
-    time: int
-    values: dict[str, float | str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,39 +48,6 @@ class Selection:
     """At most so many rows."""
     after: tuple[int, int] | None = None
     """The (time, series) of the reading before the first one."""
-
-
-@dataclass(slots=True)
-class Rows:
-    """The rows of a selection, once; when they are through, `cursor` leads to the next ones."""
-
-    selection: Selection
-    batches: Iterator[Batch]
-    cursor: str | None = field(default=None, init=False)
-
-    def __iter__(self) -> Iterator[Row]:
-        metrics = self.selection.series
-        left = self.selection.limit
-        row: Row | None = None
-        last: Reading | None = None
-        for batch in self.batches:
-            for reading in batch.readings():
-                if row is None or reading.time != row.time:
-                    if row is not None:
-                        yield row
-                    if left is not None:
-                        if left == 0:
-                            assert last is not None
-                            self.cursor = encode_cursor(
-                                last.time, last.series, descending=self.selection.descending
-                            )
-                            return
-                        left -= 1
-                    row = Row(reading.time, {})
-                row.values[metrics[reading.series]] = reading.value
-                last = reading
-        if row is not None:
-            yield row
 
 
 class Readings:
@@ -113,6 +72,15 @@ class Readings:
         self._zone = zone
         self._write_parquet = write_parquet
 
+    def devices(self, principal: Principal) -> list[Device]:
+        """The devices whose readings `principal` may read, in order of id."""
+        if principal.is_admin:
+            return self._registry.devices()
+        if principal.kind == "user":
+            return self._registry.devices_of_user(principal.user_id)
+        own = None if principal.device_id is None else self._registry.device(principal.device_id)
+        return [] if own is None else [own]
+
     def select(
         self, principal: Principal, device_ref: int | str, given: Mapping[str, object]
     ) -> Selection:
@@ -131,12 +99,17 @@ class Readings:
         parameters.check()
         return Selection(device, series, Period(*period), descending, limit, after)
 
-    def rows(self, selection: Selection) -> Rows:
-        """The readings, those of one time together."""
-        return Rows(selection, self.batches(selection))
+    def read(self, selection: Selection) -> Excerpt:
+        """The readings in batches in order of (time, series), to the selection's limit of rows."""
+        return Excerpt(self._scan(selection), selection.limit, descending=selection.descending)
 
-    def batches(self, selection: Selection) -> Iterator[Batch]:
-        """The readings as the store gives them; the limit may cut the last row."""
+    def export_parquet(self, selection: Selection, target: Path) -> None:
+        """Write the readings to the new file `target`."""
+        series = list(selection.series)
+        texts = self._store.with_texts(series) if series else frozenset()
+        self._write_parquet(target, selection.series, texts, self.read(selection))
+
+    def _scan(self, selection: Selection) -> Iterator[Batch]:
         if not selection.series:
             return iter(())
         series = sorted(selection.series)
@@ -149,13 +122,6 @@ class Readings:
             descending=selection.descending,
             limit=limit,
             after=selection.after,
-        )
-
-    def export_parquet(self, selection: Selection, target: Path) -> None:
-        """Write the rows to the new file `target`."""
-        texts = self._store.with_texts(list(selection.series)) if selection.series else frozenset()
-        self._write_parquet(
-            target, selection.series, texts, self.batches(selection), selection.limit
         )
 
     def reading(self, series: int, time: int) -> Reading | None:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from barograph.domain.batch import Batch
 from barograph.domain.errors import StorageFull, Unavailable
+from barograph.services.excerpt import part
 
 # Without the ICU extension a timestamp has no other zone than UTC.
 _SETTINGS: Mapping[str, Any] = {
@@ -32,7 +33,6 @@ def write_parquet(
     metrics: Mapping[int, str],
     texts: frozenset[int],
     batches: Iterable[Batch],
-    rows_max: int | None = None,
 ) -> None:
     """Write the batches, which are in order of (time, series), to the new file `target`.
 
@@ -46,7 +46,7 @@ def write_parquet(
                 str(Path(scratch) / "rows.duckdb"),
                 config=dict(_SETTINGS),
             ) as database:
-                _write(database, target, metrics, texts, batches, rows_max)
+                _write(database, target, metrics, texts, batches)
         except duckdb.OutOfMemoryException as error:
             raise Unavailable(f"the export needs more memory than it has: {error}") from error
         except duckdb.IOException as error:
@@ -59,13 +59,12 @@ def _write(
     metrics: Mapping[int, str],
     texts: frozenset[int],
     batches: Iterable[Batch],
-    rows_max: int | None,
 ) -> None:
     numbered = [f"c{number}" for number in range(len(metrics))]
     kinds = ["VARCHAR" if series in texts else "DOUBLE" for series in metrics]
     columns = "".join(f", {name} {kind}" for name, kind in zip(numbered, kinds, strict=True))
     database.execute(f"CREATE TABLE readings (ts BIGINT{columns})")
-    for table in _tables(batches, list(metrics), texts, rows_max):
+    for table in _tables(batches, list(metrics), texts):
         chunk = dict(zip(["ts", *numbered], table, strict=True))
         database.register("chunk", chunk)
         database.execute("INSERT INTO readings SELECT * FROM chunk")
@@ -96,19 +95,16 @@ def _distinct(metrics: Iterable[str]) -> Iterator[str]:
 
 
 def _tables(
-    batches: Iterable[Batch], series: Sequence[int], texts: frozenset[int], rows_max: int | None
+    batches: Iterable[Batch], series: Sequence[int], texts: frozenset[int]
 ) -> Iterator[list[Column]]:
-    """Tables of at most `rows_max` rows: the times, then one column for each series."""
+    """The rows: their times, then one column for each series."""
     for batch in _between_rows(batches):
         times = np.asarray(batch.times, np.int64)
-        begins = np.flatnonzero(np.diff(times, prepend=times[0] - 1))
+        begins = np.flatnonzero(np.diff(times, prepend=-1))
         row_of = np.repeat(np.arange(len(begins)), np.diff(begins, append=len(times)))
-        rows = len(begins) if rows_max is None else min(rows_max, len(begins))
-        if rows_max is not None:
-            rows_max -= rows
-        table: list[Column] = [times[begins][:rows]]
         of_series = np.asarray(batch.series)
         values = np.asarray(batch.values, np.float64)
+        table: list[Column] = [times[begins]]
         for one in series:
             places = np.flatnonzero(of_series == one)
             column: Column
@@ -120,10 +116,8 @@ def _tables(
             else:
                 column = np.full(len(begins), np.nan)
                 column[row_of[places]] = values[places]
-            table.append(column[:rows])
+            table.append(column)
         yield table
-        if rows_max == 0:
-            return
 
 
 def _between_rows(batches: Iterable[Batch]) -> Iterator[Batch]:
@@ -135,8 +129,8 @@ def _between_rows(batches: Iterable[Batch]) -> Iterator[Batch]:
         other = np.flatnonzero(times != times[-1])
         cut = int(other[-1]) + 1 if len(other) else 0
         if cut:
-            yield _part(joined, 0, cut)
-        rest = _part(joined, cut, len(joined))
+            yield part(joined, 0, cut)
+        rest = part(joined, cut, len(joined))
     if len(rest):
         yield rest
 
@@ -147,13 +141,4 @@ def _joined(first: Batch, second: Batch) -> Batch:
         np.concatenate([np.asarray(first.times, np.int64), np.asarray(second.times, np.int64)]),
         np.concatenate([np.asarray(first.values, float), np.asarray(second.values, float)]),
         {**first.texts, **{len(first) + i: text for i, text in second.texts.items()}},
-    )
-
-
-def _part(batch: Batch, start: int, end: int) -> Batch:
-    return Batch(
-        np.asarray(batch.series)[start:end],
-        np.asarray(batch.times)[start:end],
-        np.asarray(batch.values)[start:end],
-        {i - start: text for i, text in batch.texts.items() if start <= i < end},
     )

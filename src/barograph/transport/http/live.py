@@ -1,0 +1,176 @@
+"""`/api/live`: server-sent events (the HTML standard's `EventSource`), one per committed reading."""
+
+import asyncio
+from contextlib import suppress
+
+from fastapi import APIRouter, Request, Response
+from starlette.types import Receive, Scope, Send
+
+from barograph.domain.errors import BarographError, Forbidden, NotFound
+from barograph.domain.user import Principal, require_device
+from barograph.services.core import Core
+from barograph.services.metric_patterns import matches
+from barograph.services.parameters import Parameters, names, text
+from barograph.transport.http.access import principal
+from barograph.transport.http.live_streams import LiveStream, LiveStreams
+from barograph.transport.http.problems import responses
+from barograph.transport.http.query import parameter, query
+from barograph.transport.http.users import Asker
+
+_HEARTBEAT_SECONDS = 15.0
+
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "X-Accel-Buffering": "no",  # nginx would hold the events back
+}
+_EVENTS = """Events `reading`, one per committed reading:
+`{"device_id", "device", "metric", "ts", "value"}`, and `gap` `{"missed": n}` where readings are
+not told, because the reader was slow or was away too long (n is null where nobody knows how many).
+Every 15 seconds there is at least a comment."""
+_PARAMETERS = [
+    parameter("device", "Ids or keys of devices, separated by commas; by default all you may see."),
+    parameter(
+        "metric",
+        "Names, separated by commas, in which `*` stands for any characters; by default all.",
+    ),
+    parameter(
+        "last_event_id",
+        "Go on after this event, as the header `Last-Event-ID` asks.",
+        pattern="^[0-9]{0,18}$",
+    ),
+]
+
+
+class _Filter:
+    """Which series a reader asked for and may see; remembers what it found."""
+
+    def __init__(
+        self, core: Core, asker: Principal, devices: frozenset[int], metrics: tuple[str, ...]
+    ) -> None:
+        self._core = core
+        self._asker = asker
+        self._devices = devices
+        self._metrics = metrics
+        self._known: dict[int, bool] = {}
+
+    def __call__(self, series: int) -> bool:
+        known = self._known.get(series)
+        if known is None:
+            known = self._known[series] = self._look(series)
+        return known
+
+    def renew(self, asker: Principal) -> None:
+        """Look again, because rights and owners may have changed."""
+        self._asker = asker
+        self._known.clear()
+
+    def _look(self, series: int) -> bool:
+        found = self._core.registry.series(series)
+        if found is None or (self._devices and found.device_id not in self._devices):
+            return False
+        if self._metrics and not any(matches(pattern, found.metric) for pattern in self._metrics):
+            return False
+        try:
+            require_device(self._asker, self._core.registry.device(found.device_id))
+        except (Forbidden, NotFound):
+            return False
+        return True
+
+
+class EventStream(Response):
+    """Sends a stream's events until the reader leaves, loses its rights, or the server stops."""
+
+    media_type = "text/event-stream"
+
+    def __init__(
+        self, request: Request, streams: LiveStreams, stream: LiveStream, wants: _Filter
+    ) -> None:
+        super().__init__(None, 200, _HEADERS)
+        del self.headers["content-length"]
+        self._request = request
+        self._streams = streams
+        self._stream = stream
+        self._wants = wants
+        self._heartbeat = asyncio.get_running_loop().time() + _HEARTBEAT_SECONDS
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer the request."""
+        del scope
+        leaving = asyncio.create_task(self._notice_leaving(receive))
+        try:
+            start = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
+            await send(start)
+            await self._send(send, b"retry: 2000\n\n")
+            while not self._stream.closed:
+                await self._send(send, await self._next())
+            last = {"type": "http.response.body", "body": self._stream.take()}
+            await send(last)
+        finally:
+            self._streams.leave(self._stream)
+            leaving.cancel()
+
+    async def _next(self) -> bytes:
+        """The events that came, or after a while without any a comment."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(self._heartbeat):
+                await self._stream.woken.wait()
+        now = asyncio.get_running_loop().time()
+        if now >= self._heartbeat:
+            self._heartbeat = now + _HEARTBEAT_SECONDS
+            await self._renew_rights()
+        return self._stream.take() or b": nothing new\n\n"
+
+    async def _renew_rights(self) -> None:
+        """A credential may have been revoked, and a device handed over, since the stream began."""
+        try:
+            self._wants.renew(await principal(self._request))
+        except BarographError:
+            self._stream.close()
+
+    async def _notice_leaving(self, receive: Receive) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        self._stream.close()
+
+    @staticmethod
+    async def _send(send: Send, body: bytes) -> None:
+        await send({"type": "http.response.body", "body": body, "more_body": True})
+
+
+def router(core: Core, streams: LiveStreams | None = None) -> APIRouter:
+    """The stream. Who stops the server closes `streams`, so that it need not wait for readers."""
+    opened = streams or LiveStreams(core.live, core.registry, core.clock, core.limits)
+    routes = APIRouter(tags=["readings"])
+
+    @routes.get(
+        "/api/live",
+        response_class=EventStream,
+        responses={
+            **responses(401, 403, 404, 422),
+            200: {"description": _EVENTS, "content": {"text/event-stream": {}}},
+        },
+        openapi_extra={"parameters": _PARAMETERS},
+        summary="Watch readings live",
+    )
+    async def watch(request: Request, asker: Asker) -> Response:
+        """Server-sent events, one per committed reading, from now on."""
+        given = query(request)
+        given.setdefault("last_event_id", request.headers.get("last-event-id"))
+        parameters = Parameters(given)
+        nothing: tuple[str, ...] = ()
+        refs = parameters.read("device", names(core.limits), nothing)
+        metrics = parameters.read("metric", names(core.limits), nothing)
+        last_id = parameters.read("last_event_id", _event_id, None)
+        parameters.check()
+        devices = [require_device(asker, core.registry.device(ref)) for ref in refs]
+        wants = _Filter(core, asker, frozenset(device.id for device in devices), metrics)
+        return EventStream(request, opened, opened.open(wants, last_id), wants)
+
+    return routes
+
+
+def _event_id(value: object) -> int:
+    found = text(value)
+    if not (found.isascii() and found.isdecimal()) or len(found) > 18:
+        raise ValueError("this is the id of an event, a whole number")
+    return int(found)
