@@ -68,10 +68,12 @@ class Writer:
         """Readings that are accepted but not committed."""
         return self._open.count + self._committing
 
-    def submit(self, batch: Batch, receipts: Receipts, tag: Any) -> None:
+    def submit(self, batch: Batch, receipts: Receipts, tag: Any, *, wake: bool = True) -> None:
         """Take the readings into the next group; `receipts` gets `tag` back after its commit.
 
-        Returns at once. Raises `Overloaded` when too much is waiting, `Unavailable` at shutdown.
+        Returns at once. A caller with more at hand passes `wake=False` and calls `wake` after the
+        last, so that they make one group. Raises `Overloaded` when too much is waiting,
+        `Unavailable` at shutdown.
         """
         count = len(batch)
         with self._changed:
@@ -86,11 +88,16 @@ class Writer:
             group.count += count
             tags = group.tags.get(receipts)
             if tags is None:
-                # A group's first tag: the thread may be asleep.
                 group.tags[receipts] = [tag]
-                self._changed.notify()
             else:
                 tags.append(tag)
+            if wake:
+                self._changed.notify()
+
+    def wake(self) -> None:
+        """Commit what was submitted, unless a commit is under way: then it is next."""
+        with self._changed:
+            self._changed.notify()
 
     def write(self, batch: Batch) -> None:
         """Store the readings; returns after the commit, raises what `ReadingStore.append` does."""

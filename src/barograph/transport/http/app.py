@@ -27,10 +27,7 @@ from barograph.transport.http import (
     users,
 )
 from barograph.transport.http.access import Access
-from barograph.transport.http.ingest import HttpIngest
-
-_PREFIX = "/api/devices/"
-_SUFFIX = "/data"
+from barograph.transport.http.ingest import HttpIngest, device_in
 
 RouterFactory = Callable[[Core], APIRouter]
 
@@ -63,13 +60,9 @@ class HttpApplication:
             path: str = scope["path"]
             if path[-1:] == "/" and len(path) > 1:
                 path = scope["path"] = path[:-1]
-            if (
-                scope["method"] == "POST"
-                and path.startswith(_PREFIX)
-                and path.endswith(_SUFFIX)
-                and len(path) > len(_PREFIX) + len(_SUFFIX)
-            ):
-                await self._ingest(scope, receive, send, path[len(_PREFIX) : -len(_SUFFIX)])
+            device = device_in(path) if scope["method"] == "POST" else None
+            if device is not None:
+                await self._ingest(scope, receive, send, device)
                 return
         await self.fastapi(scope, receive, send)
 

@@ -21,10 +21,14 @@ from barograph.services.core import Core
 from barograph.transport.http.access import Access
 from barograph.transport.http.problems import problem_response
 
+_PREFIX = "/api/devices/"
+_SUFFIX = "/data"
+_SHORT_BYTES_MAX = 16 * 1024
 _INLINE_BYTES_MAX = 512 * 1024
 """Larger bodies are decoded on a thread, so that the loop is not held for tens of milliseconds."""
 _ENCODER = msgspec.json.Encoder()
 _JSON = (b"content-type", b"application/json")
+_JSON_LINE = b"content-type: application/json\r\n"
 
 
 class LoopReceipts:
@@ -45,6 +49,13 @@ def _settle(tags: list[asyncio.Future[None]], error: BarographError | None) -> N
                 future.set_result(None)
             else:
                 future.set_exception(error)
+
+
+def device_in(path: str) -> str | None:
+    """What `path` names the device by, where it is the path of readings."""
+    if path.startswith(_PREFIX) and path.endswith(_SUFFIX):
+        return path[len(_PREFIX) : -len(_SUFFIX)] or None
+    return None
 
 
 class HttpIngest:

@@ -1,0 +1,110 @@
+"""The shortcut for small writes: a request with a handful of readings, of metrics known already.
+
+It does what `ingest.py` does, on the same services, without a task, ASGI messages or a future per
+request; what is out of the ordinary it leaves to `ingest.py`.
+"""
+
+import asyncio
+from typing import Any
+
+from starlette.types import Scope
+
+from barograph.codecs import decoder_for
+from barograph.domain.errors import BarographError
+from barograph.domain.user import require_device
+from barograph.services.core import Core
+from barograph.transport.http.access import Access
+from barograph.transport.http.ingest import device_in
+from barograph.transport.http.problems import problem_response
+from barograph.transport.http.server import Respond
+
+_BYTES_MAX = 16 * 1024
+_JSON = b"content-type: application/json\r\n"
+
+Tag = tuple[Respond, int]
+"""Whom to answer, and how many readings were accepted."""
+
+
+class ShortIngest:
+    """A `server.Shortcut` for `POST /api/devices/{device}/data`."""
+
+    def __init__(self, core: Core, access: Access) -> None:
+        self._core = core
+        self._access = access
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._waking = False
+
+    def takes(self, scope: Scope) -> bool:
+        """Whether the request is a small write without options."""
+        if scope["method"] != "POST" or scope["query_string"] or not device_in(scope["path"]):
+            return False
+        for name, value in scope["headers"]:
+            if name == b"content-length":
+                return len(value) <= 5 and value.isdigit() and int(value) <= _BYTES_MAX
+        return False
+
+    def __call__(self, scope: Scope, body: bytes, respond: Respond) -> bool:
+        """Store the readings of one request; see `server.Shortcut`."""
+        core = self._core
+        authorization = content_type = b""
+        for name, value in scope["headers"]:
+            if name == b"authorization":
+                authorization = value
+            elif name == b"content-type":
+                content_type = value
+            elif name in {b"content-encoding", b"expect"}:
+                return False
+        try:
+            access = self._access
+            principal = (
+                access.of_header(authorization) if authorization else access.principal(scope)
+            )
+            ref = device_in(scope["path"])
+            assert ref is not None
+            device = require_device(principal, core.registry.device(ref), write=True)
+            decoded = decoder_for(content_type)(
+                body, now=core.clock(), zone=core.zone, limits=core.limits
+            )
+            count = len(decoded.batch)
+            batch = core.ingest.known(device, decoded.batch) if count else None
+            if batch is None:
+                return False
+            loop = self._loop
+            if loop is None:
+                loop = self._loop = asyncio.get_running_loop()
+            core.writer.submit(batch, self._committed, (respond, count), wake=False)
+        except BarographError as error:
+            core.telemetry.http_writes_refused += 1
+            _refuse([respond], error)
+        else:
+            if not self._waking:
+                # What else this turn of the loop brings shall make one group with it.
+                self._waking = True
+                loop.call_soon(self._wake)
+        return True
+
+    def _wake(self) -> None:
+        self._waking = False
+        self._core.writer.wake()
+
+    def _committed(self, tags: list[Any], error: BarographError | None, /) -> None:
+        """Receipts of the writer (`services.writer.Receipts`), on its thread."""
+        loop = self._loop
+        assert loop is not None
+        loop.call_soon_threadsafe(self._answer, tags, error)
+
+    def _answer(self, tags: list[Tag], error: BarographError | None) -> None:
+        if error is not None:
+            self._core.telemetry.http_writes_refused += len(tags)
+            _refuse([respond for respond, _ in tags], error)
+            return
+        self._core.telemetry.http_writes += len(tags)
+        for respond, count in tags:
+            respond(201, _JSON, b'{"accepted":%d}' % count)
+
+
+def _refuse(everybody: list[Respond], error: BarographError) -> None:
+    status, headers, body = problem_response(error)
+    head = b"".join(b"%b: %b\r\n" % header for header in headers if header[0] != b"content-length")
+    for respond in everybody:
+        respond(status, head, body)
