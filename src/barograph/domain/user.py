@@ -68,7 +68,7 @@ def require_device(principal: Principal, device: Device | None, *, write: bool =
     if device is not None:
         if principal.is_admin or principal.kind == "device":
             return device
-        if principal.user_id == device.user_id:
+        if principal.user_id is not None and principal.user_id == device.user_id:
             if write and principal.role == "viewer":
                 raise Forbidden("a viewer reads only")
             return device
