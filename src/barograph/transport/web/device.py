@@ -19,6 +19,7 @@ from barograph.services.core import Core
 from barograph.services.questions import Question
 from barograph.transport.web.chart import Course, courses
 from barograph.transport.web.drawing import Drawing, draw
+from barograph.transport.web.language import marked
 from barograph.transport.web.overview import STATUS_TEXT, newest_of, status_of
 from barograph.transport.web.session import Visits
 from barograph.transport.web.site import Site, Visit
@@ -30,24 +31,24 @@ _DRAWN_WIDTH, _DRAWN_HEIGHT = 1000, 160
 _READINGS = 50
 
 _RANGE_LABELS = {
-    "15m": "15 min",
-    "1h": "1 h",
-    "6h": "6 h",
-    "24h": "24 h",
-    "7d": "7 days",
-    "30d": "30 days",
-    "all": "all",
+    "15m": marked("15 m"),
+    "1h": marked("1 h"),
+    "6h": marked("6 h"),
+    "24h": marked("24 h"),
+    "7d": marked("7 d"),
+    "30d": marked("30 d"),
+    "all": marked("all"),
 }
 _STATISTIC_LABELS = {
-    "min": "min",
-    "max": "max",
-    "count": "count",
-    "sum": "sum",
-    "median": "median",
-    "mean": "mean",
-    "stddev": "std. dev.",
-    "p95": "95 %",
-    "last": "last",
+    "min": marked("min"),
+    "max": marked("max"),
+    "count": marked("count"),
+    "sum": marked("sum"),
+    "median": marked("median"),
+    "mean": marked("mean"),
+    "stddev": marked("std. dev."),
+    "p95": marked("p95"),
+    "last": marked("last"),
 }
 _STATISTICS = tuple(Statistic.parse(name) for name in _STATISTIC_LABELS)
 
@@ -230,7 +231,9 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
     ) -> Response:
         principal, device = device_of(visit, device_id)
         if confirm.strip() != device.key:
-            raise InvalidInput.of("", "The key was not typed as it is: nothing was deleted.")
+            raise InvalidInput.of(
+                "", marked("The key was not typed as it is: nothing was deleted.")
+            )
         core.devices.delete(principal, device)
         return RedirectResponse("/", 303)
 

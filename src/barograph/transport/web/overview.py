@@ -15,6 +15,7 @@ from barograph.domain.time import DAY, MINUTE
 from barograph.services.core import Core
 from barograph.transport.web.chart import courses
 from barograph.transport.web.drawing import Drawing, draw
+from barograph.transport.web.language import marked
 from barograph.transport.web.session import Visits
 from barograph.transport.web.site import Site, Visit
 from barograph.transport.web.snippets import snippets
@@ -25,10 +26,10 @@ _SPARK_POINTS = 96
 _SPARK_WIDTH, _SPARK_HEIGHT = 160, 36
 
 STATUS_TEXT = {
-    "fresh": "seen within 15 minutes",
-    "quiet": "seen within a day",
-    "silent": "not seen for a day",
-    "blank": "no readings yet",
+    "fresh": marked("seen within 15 minutes"),
+    "quiet": marked("seen within a day"),
+    "silent": marked("not seen for a day"),
+    "blank": marked("no readings yet"),
 }
 
 

@@ -15,6 +15,7 @@ from barograph.domain.errors import Forbidden, Unauthenticated
 from barograph.domain.user import Principal
 from barograph.transport.http.access import principal as principal_of
 from barograph.transport.http.access import same_site
+from barograph.transport.web.language import marked
 from barograph.transport.web.site import CSRF_COOKIE, Site, Visit, preferences
 
 
@@ -76,5 +77,5 @@ def check_form(request: Request, csrf: str) -> None:
         or not compare_digest(cookie.encode(), csrf.encode())
     ):
         raise Forbidden(
-            "This form did not come from an open page of this site. Go back and reload."
+            marked("This form did not come from an open page of this site. Go back and reload.")
         )

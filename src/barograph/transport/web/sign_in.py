@@ -18,6 +18,7 @@ from barograph.domain.errors import (
 from barograph.domain.time import SECOND
 from barograph.domain.user import User
 from barograph.transport.http.access import SESSION_COOKIE, Access
+from barograph.transport.web.language import marked
 from barograph.transport.web.session import Visits
 from barograph.transport.web.site import (
     LANGUAGE_COOKIE,
@@ -137,11 +138,11 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
         visit: Visit, username: str = "", email: str = "", error: BarographError | None = None
     ) -> HTMLResponse:
         if accounts.registration != "open":
-            raise NotFound("Registration is closed: ask an administrator for an account.")
+            raise NotFound(marked("Registration is closed: ask an administrator for an account."))
         return visit.page(
             "account_new.html",
             200 if error is None else status_of(error),
-            title=visit.text("Register"),
+            title=visit.text("Registration"),
             lead=visit.text("With an account you add devices of your own and see their readings."),
             button=visit.text("Register"),
             action="/ui/register",

@@ -27,7 +27,8 @@ from barograph.domain.errors import (
 from barograph.domain.time import format_time, parse_zone
 from barograph.domain.user import Principal, User
 from barograph.services.core import Core
-from barograph.transport.web.language import Language, choose_language, load_languages
+from barograph.transport.http.access import Access
+from barograph.transport.web.language import Language, choose_language, load_languages, marked
 from barograph.transport.web.static_files import StaticFiles
 
 CSRF_COOKIE = "barograph_form"
@@ -203,12 +204,15 @@ def page_route(site: Site) -> type[APIRoute]:
                 try:
                     response = await handler(request)
                 except Unauthenticated:
-                    response = _to_sign_in(request)
+                    response = _once_more(site, request) or _to_sign_in(request)
                 except BarographError as error:
                     response = _error_page(site, request, status_of(error), str(error))
                 except RequestValidationError:
                     response = _error_page(
-                        site, request, 422, "The address or the form is not one of this page's."
+                        site,
+                        request,
+                        422,
+                        marked("The address or the form is not one of this page's."),
                     )
                 response.headers.update(_HEADERS)
                 response.headers.setdefault("Cache-Control", "no-store")
@@ -217,6 +221,23 @@ def page_route(site: Site) -> type[APIRoute]:
             return handle
 
     return PageRoute
+
+
+def _once_more(site: Site, request: Request) -> Response | None:
+    """A page that opens itself again, for who followed another site's link to this machine.
+
+    The browser's word that another site caused the request is why it was refused; of the next
+    request our own page is the cause.
+    """
+    if request.method != "GET" or request.headers.get("sec-fetch-mode") != "navigate":
+        return None
+    access: Access = request.app.state.access
+    headers = [
+        (name, value) for name, value in request.scope["headers"] if name != b"sec-fetch-site"
+    ]
+    if not access.admits_strangers({**request.scope, "headers": headers}):
+        return None
+    return _visit_of(site, request).page("once_more.html")
 
 
 def _to_sign_in(request: Request) -> Response:
@@ -230,6 +251,10 @@ def _to_sign_in(request: Request) -> Response:
 
 
 def _error_page(site: Site, request: Request, status: int, message: str) -> HTMLResponse:
+    return _visit_of(site, request).page("error.html", status, status=status, message=message)
+
+
+def _visit_of(site: Site, request: Request) -> Visit:
+    """A visit of nobody in particular."""
     language, theme, zone = preferences(site, request)
-    visit = Visit(site, request, language, theme, zone, site.core.clock(), None, None, csrf="")
-    return visit.page("error.html", status, status=status, message=message)
+    return Visit(site, request, language, theme, zone, site.core.clock(), None, None, csrf="")

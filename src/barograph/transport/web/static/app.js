@@ -75,4 +75,10 @@ function enhance() {
 }
 
 document.addEventListener("htmx:after:swap", enhance);
+
+// Readings were missed: the overview asks for the newest values once more.
+document.addEventListener("live:gap", () => {
+  const devices = document.getElementById("devices");
+  if (devices) window.htmx.ajax("GET", location.href, { source: devices, target: devices, select: "#devices", swap: "outerMorph" });
+});
 enhance();

@@ -5,6 +5,9 @@ import { stripOptions } from "./strip.js";
 import { onReading } from "./live.js";
 
 const { uPlot } = window;
+const root = document.documentElement;
+// Day before month, as the server writes it.
+const locale = root.lang === "en" ? "en-GB" : root.lang;
 const section = document.getElementById("period");
 const figures = document.getElementById("figures");
 const strips = new Map();
@@ -27,6 +30,7 @@ if (section) {
   document.addEventListener("themechange", redrawAll);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redrawAll);
   onReading(append);
+  document.addEventListener("live:gap", () => { news = true; });
   setInterval(move, 500);
   load();
 }
@@ -180,8 +184,8 @@ function chosen() {
 }
 
 function moment(seconds) {
-  return new Date(seconds * 1000).toLocaleString(document.documentElement.lang, {
-    timeZone: document.documentElement.dataset.zone,
+  return new Date(seconds * 1000).toLocaleString(locale, {
+    timeZone: root.dataset.zone,
     day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23",
   });
 }

@@ -8,6 +8,7 @@ const pending = new Map();
 let source = null;
 let watched = "";
 let retry = 0;
+let lastEvent = "";
 
 /** Have `listener({device, metric, value, time})` called for each reading; `time` in seconds. */
 export function onReading(listener) {
@@ -27,14 +28,14 @@ export function watch() {
 }
 
 function connect() {
-  clearTimeout(retry);
-  source?.close();
-  source = null;
-  if (!watched) return;
-  source = new EventSource(`/api/live?device=${encodeURIComponent(watched)}`);
+  disconnect();
+  if (!watched || document.hidden) return;
+  const asked = new URLSearchParams({ device: watched });
+  if (lastEvent) asked.set("last_event_id", lastEvent);
+  source = new EventSource(`/api/live?${asked}`);
   source.addEventListener("open", () => lost(false));
   source.addEventListener("reading", take);
-  source.addEventListener("message", take);
+  source.addEventListener("gap", () => document.dispatchEvent(new Event("live:gap")));
   source.addEventListener("error", () => {
     lost(true);
     // The browser tries again by itself unless the server refused.
@@ -42,12 +43,22 @@ function connect() {
   });
 }
 
+function disconnect() {
+  clearTimeout(retry);
+  source?.close();
+  source = null;
+}
+
+// A browser opens only a few connections per server: a page that nobody sees keeps none.
+document.addEventListener("visibilitychange", () => (document.hidden ? disconnect() : connect()));
+
 function lost(isLost) {
   document.querySelector("[data-live-lost]").hidden = !isLost;
 }
 
 function take(event) {
   const reading = readingOf(JSON.parse(event.data));
+  lastEvent = event.lastEventId;
   for (const listener of listeners) listener(reading);
   // Many readings of one metric may come at once: the page shows the newest, a few times a second.
   if (!pending.size) setTimeout(show, 200);

@@ -6,6 +6,8 @@ const { uPlot } = window;
 const root = document.documentElement;
 const MINUTE = 60;
 const DAY = 86400;
+// Day before month, as the server writes it.
+const locale = root.lang === "en" ? "en-GB" : root.lang;
 
 export function stripOptions(figure, view, { onRead, onSelect }) {
   const pen = colour(figure, "--pen");
@@ -55,9 +57,9 @@ function withMargin(least, greatest) {
 function timeLabels(plot, ticks, axis, space, step) {
   const zone = { timeZone: root.dataset.zone };
   const clock = { ...zone, hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
-  const time = new Intl.DateTimeFormat(root.lang, step < MINUTE ? { ...clock, second: "2-digit" } : clock);
-  const day = new Intl.DateTimeFormat(root.lang, { ...zone, day: "numeric", month: "short" });
-  const month = new Intl.DateTimeFormat(root.lang, { ...zone, month: "short", year: "numeric" });
+  const time = new Intl.DateTimeFormat(locale, step < MINUTE ? { ...clock, second: "2-digit" } : clock);
+  const day = new Intl.DateTimeFormat(locale, { ...zone, day: "numeric", month: "short" });
+  const month = new Intl.DateTimeFormat(locale, { ...zone, month: "short", year: "numeric" });
   return ticks.map((tick) => {
     const date = new Date(tick * 1000);
     if (step >= 28 * DAY) return month.format(date);
