@@ -1,20 +1,30 @@
 """Real parts for tests: a catalog in SQLite, readings in memory, and the services on them."""
 
 import shutil
+from datetime import UTC
 from types import SimpleNamespace
 
 import pytest
 
+from barograph.domain.batch import Batch
 from barograph.domain.limits import Limits
+from barograph.domain.user import Principal
 from barograph.services.access_tokens import AccessTokens
 from barograph.services.accounts import Accounts
+from barograph.services.analytics import Analytics
+from barograph.services.analytics_job import AnalyticsJob
 from barograph.services.assets import AssetService
 from barograph.services.devices import DeviceService
+from barograph.services.jobs import JobService
 from barograph.services.latest import Latest
+from barograph.services.live import InProcessLiveBus
 from barograph.services.passwords import Passwords
+from barograph.services.readings import Readings
 from barograph.services.registry import Registry
+from barograph.services.telemetry import Telemetry
 from barograph.stores.catalog.catalog import SqlCatalog
 from barograph.stores.readings.memory import MemoryReadingStore
+from barograph.stores.readings.parquet import write_parquet
 
 
 class SetClock:
@@ -75,3 +85,70 @@ def parts(catalog, clock, cheap_passwords):
             catalog, registry, devices, cheap_passwords, access_tokens, clock, limits
         ),
     )
+
+
+class Fleet:
+    """Users, their devices and what these sent, made in a line each."""
+
+    def __init__(self, parts) -> None:
+        self._parts = parts
+
+    def user(self, name="anna", role="member"):
+        user = self._parts.catalog.users.create(name, f"{name}@example.org", None, role, 0)
+        self._parts.registry.put_user(user)
+        return Principal("user", user.id, role=role)
+
+    def device(self, name="kitchen", owner=None):
+        user_id = None if owner is None else owner.user_id
+        device = self._parts.catalog.devices.create(None, name, user_id, None, {}, 0)
+        self._parts.registry.put_device(device)
+        return device
+
+    def send(self, device, metric, readings):
+        """Store (time, value) pairs; returns the series."""
+        series = self._parts.registry.ensure_series(device.id, [metric])[metric]
+        batch = Batch.of([(series, time, value) for time, value in readings])
+        self._parts.store.append(batch)
+        self._parts.latest.update(batch)
+        self._parts.live.publish(batch)
+        return series
+
+
+class Announcements(list):
+    """A `JobQueue` that notes what was announced."""
+
+    def announce(self, job_id):
+        self.append(job_id)
+
+
+@pytest.fixture
+def core(parts):
+    """`parts`, and the services that give readings, summaries and jobs."""
+    parts.zone = UTC
+    parts.telemetry = Telemetry()
+    parts.live = InProcessLiveBus(parts.limits.live_backlog_events_max)
+    parts.analytics = Analytics(parts.registry, parts.store, parts.clock, parts.limits, parts.zone)
+    parts.readings = Readings(
+        parts.registry,
+        parts.store,
+        parts.latest,
+        parts.clock,
+        parts.limits,
+        parts.zone,
+        write_parquet,
+    )
+    parts.announced = Announcements()
+    parts.jobs = JobService(
+        parts.catalog,
+        parts.clock,
+        parts.limits,
+        parts.announced,
+        {"analytics": AnalyticsJob(parts.analytics)},
+    )
+    parts.fleet = Fleet(parts)
+    return parts
+
+
+@pytest.fixture
+def fleet(core):
+    return core.fleet

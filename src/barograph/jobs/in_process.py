@@ -8,6 +8,7 @@ import logging
 import os
 import secrets
 import socket
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
 from time import monotonic
@@ -67,17 +68,16 @@ class InProcessRunner:
         expired = float("-inf")
         while not self._stopping.is_set():
             try:
-                while not self._stopping.is_set() and jobs.run(
-                    owner, stopping=self._stopping.is_set
-                ):
-                    pass
+                while jobs.run(owner, stopping=self._stopping.is_set):
+                    if self._stopping.is_set():
+                        return
                 if monotonic() - expired > _EXPIRE_SECONDS:
                     jobs.expire()
                     expired = monotonic()
             except Unavailable as error:
                 logger.warning("Jobs wait until the catalog answers again: %s", error)
-                self._stopping.wait(1.0)
-            try:
+            except Exception:
+                # Whatever it was, the jobs that come after it must still be run.
+                logger.exception("A job could not be run to its end")
+            with suppress(Empty):
                 self._announced.get(timeout=self._look_seconds)
-            except Empty:
-                continue

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from barograph.domain.errors import (
     BarographError,
     Forbidden,
+    InvalidInput,
     NotFound,
     TooManyRequests,
     Unauthenticated,
@@ -180,7 +181,13 @@ class JobService:
             logger.exception("Job %d failed", job.id)
             self._fail(job, owner, "an error inside the program, which is in its log")
         else:
+            self._finish(job, owner, result)
+
+    def _finish(self, job: Job, owner: str, result: Any) -> None:
+        try:
             self._catalog.jobs.finish(job.id, owner, "done", result, None, self._clock())
+        except InvalidInput as error:
+            self._fail(job, owner, f"the answer cannot be kept: {error}")
 
     def _stopped(self, job: Job, owner: str, hold: _Hold) -> None:
         current = self._catalog.jobs.get(job.id)
