@@ -1,1 +1,178 @@
-"""Builds the program from settings."""
+"""Builds the program from settings; the only file that names a concrete store."""
+
+import logging
+import os
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from barograph.config import Settings
+from barograph.domain.errors import ConfigurationError
+from barograph.domain.period import Period
+from barograph.domain.time import DAY, MINUTE, parse_zone
+from barograph.jobs.in_process import InProcessRunner
+from barograph.ports.clock import Clock
+from barograph.services.access_tokens import AccessTokens
+from barograph.services.accounts import Accounts
+from barograph.services.analytics import Analytics
+from barograph.services.analytics_job import AnalyticsJob
+from barograph.services.assets import AssetService
+from barograph.services.core import Core
+from barograph.services.devices import DeviceService
+from barograph.services.housekeeping import Chore, Housekeeping
+from barograph.services.ingest import Ingest
+from barograph.services.jobs import JobService
+from barograph.services.latest import Latest
+from barograph.services.live import InProcessLiveBus
+from barograph.services.passwords import Passwords
+from barograph.services.readings import Readings
+from barograph.services.registry import Registry
+from barograph.services.telemetry import Telemetry
+from barograph.services.writer import Writer
+from barograph.stores.catalog.catalog import SqlCatalog
+from barograph.stores.readings.duckdb import DuckDBReadingStore
+from barograph.stores.readings.parquet import write_parquet
+from barograph.transport.http.access import Access
+from barograph.transport.http.app import HttpApplication
+from barograph.transport.http.short_ingest import ShortIngest
+from barograph.transport.web.router import router as web_router
+
+logger = logging.getLogger(__name__)
+
+CATALOG_FILE = "data.db"
+READINGS_DIRECTORY = "readings"
+_ENDED_JOBS_KEPT = 7 * DAY
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """The running program: its core, its HTTP application, and how to end it."""
+
+    core: Core
+    access: Access
+    app: HttpApplication
+    shortcut: ShortIngest
+    close: Callable[[], None]
+    """Commits what was accepted and releases everything; call it once."""
+
+
+def build(settings: Settings, clock: Clock | None = None) -> Program:
+    """Open the stores, build the services and start the background work.
+
+    Raises `ConfigurationError` where the settings cannot work.
+    """
+    clock = clock or _now
+    limits = settings.bounds()
+    directory = prepare(settings.data_dir)
+    with ExitStack() as opened:
+        store = DuckDBReadingStore(
+            directory / READINGS_DIRECTORY,
+            memory_limit_mb=settings.memory_limit_mb,
+            threads=settings.store_threads or os.cpu_count() or 1,
+        )
+        opened.callback(store.close)
+        catalog = SqlCatalog(f"sqlite:///{directory.absolute() / CATALOG_FILE}")
+        opened.callback(catalog.close)
+
+        zone = parse_zone(settings.timezone)
+        telemetry = Telemetry()
+        registry = Registry(catalog)
+        latest = Latest(store)
+        live = InProcessLiveBus(limits.live_backlog_events_max)
+        devices = DeviceService(catalog, registry, store, clock, limits)
+        accounts = Accounts(
+            catalog,
+            registry,
+            devices,
+            Passwords(limits),
+            AccessTokens(catalog.secrets, clock, lifetime=settings.access_token_minutes * MINUTE),
+            clock,
+            limits,
+            registration=settings.registration,
+        )
+        analytics = Analytics(registry, store, clock, limits, zone)
+        runner = InProcessRunner(settings.job_workers)
+        jobs = JobService(catalog, clock, limits, runner, {"analytics": AnalyticsJob(analytics)})
+        writer = Writer(
+            store,
+            backlog_readings_max=limits.backlog_readings_max,
+            on_commit=(latest.update, live.publish),
+            telemetry=telemetry,
+        )
+        opened.callback(writer.close)
+        core = Core(
+            catalog=catalog,
+            store=store,
+            registry=registry,
+            writer=writer,
+            ingest=Ingest(registry, limits, settings.round_time),
+            latest=latest,
+            live=live,
+            accounts=accounts,
+            devices=devices,
+            assets=AssetService(catalog, registry, clock, limits),
+            analytics=analytics,
+            readings=Readings(registry, store, latest, clock, limits, zone, write_parquet),
+            jobs=jobs,
+            telemetry=telemetry,
+            limits=limits,
+            clock=clock,
+            zone=zone,
+        )
+        access = Access(registry, accounts, settings.auth, [settings.host])
+        app = HttpApplication(core, access, extra=(web_router,))
+        housekeeping = Housekeeping(_chores(core, settings))
+        runner.start(jobs)
+        opened.callback(runner.stop)
+        housekeeping.start()
+        opened.callback(housekeeping.close)
+        close = opened.pop_all().close
+    return Program(core, access, app, ShortIngest(core, access), close)
+
+
+def prepare(directory: Path) -> Path:
+    """The data directory, made where missing, for its owner's eyes only."""
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(
+            f"--data-dir {directory}: cannot be made ({error.strerror})"
+        ) from None
+    if not os.access(directory, os.W_OK | os.X_OK):
+        raise ConfigurationError(
+            f"--data-dir {directory}: this user may not write there; choose another or change "
+            "its owner"
+        )
+    return directory
+
+
+def _chores(core: Core, settings: Settings) -> list[Chore]:
+    def expire_jobs() -> bool:
+        core.catalog.jobs.expire(core.clock() - _ENDED_JOBS_KEPT)
+        return False
+
+    def retain() -> bool:
+        ids = [
+            series
+            for device in core.registry.devices()
+            for series in core.registry.series_of(device.id).values()
+        ]
+        removed = core.store.delete(ids, Period(end=core.clock() - settings.retention))
+        if removed:
+            logger.info("%d readings were older than the retention and are removed", removed)
+            core.latest.reload(ids)
+        return False
+
+    chores = [
+        Chore("store maintenance", core.store.maintain, 1.0),
+        Chore("removal of old jobs", expire_jobs, 3600.0),
+    ]
+    if settings.retention:
+        chores.append(Chore("retention", retain, 3600.0))
+    return chores
+
+
+def _now() -> int:
+    return time.time_ns() // 1000

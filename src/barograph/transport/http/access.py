@@ -6,8 +6,10 @@ request acts as the local operator, if it really comes from this machine's user:
 proxy, not to a foreign host name (DNS rebinding), not from another site's page.
 """
 
+import secrets
 from collections.abc import Iterable
 from hashlib import sha256
+from hmac import compare_digest
 from ipaddress import ip_address
 from typing import Literal, Protocol
 
@@ -67,6 +69,9 @@ class Access:
         listening: Iterable[str],
     ) -> None:
         """`listening` are the addresses that the server is bound to."""
+        self.operator_token = secrets.token_urlsafe(32)
+        """Makes its bearer the local operator while this program runs; for commands beside it."""
+        self._operator_digest = sha256(self.operator_token.encode()).digest()
         self._registry = registry
         self._authenticator = authenticator
         self._open = mode == "open"
@@ -100,9 +105,12 @@ class Access:
             if lowered.startswith(scheme):
                 credential = credential[len(scheme) :].lstrip()
                 break
-        principal = self._registry.principal(sha256(credential).digest())
+        digest = sha256(credential).digest()
+        principal = self._registry.principal(digest)
         if principal is not None:
             return principal
+        if compare_digest(digest, self._operator_digest):
+            return OPERATOR
         return self._authenticator.authenticate(credential.decode("latin-1"))
 
     def admits_strangers(self, scope: Scope) -> bool:

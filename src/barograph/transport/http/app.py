@@ -5,6 +5,7 @@ headers say who asks (`access.py`), errors become problem documents (`problems.p
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from fastapi import APIRouter, FastAPI
 from starlette.types import Receive, Scope, Send
@@ -28,6 +29,8 @@ from barograph.transport.http import (
 )
 from barograph.transport.http.access import Access
 from barograph.transport.http.ingest import HttpIngest, device_in
+from barograph.transport.http.live_streams import LiveStreams
+from barograph.transport.http.paths import keep_slashes
 
 RouterFactory = Callable[[Core], APIRouter]
 
@@ -40,7 +43,6 @@ _ROUTERS: Sequence[RouterFactory] = (
     analytics.router,
     jobs.router,
     assets.router,
-    live.router,
     health.router,
     metrics.router,
 )
@@ -52,11 +54,16 @@ class HttpApplication:
     def __init__(self, core: Core, access: Access, extra: Sequence[RouterFactory] = ()) -> None:
         """`extra` routers (the dashboard, the source systems) come after our own API's."""
         self._ingest = HttpIngest(core, access)
-        self.fastapi = _fastapi(core, access, self._ingest, extra)
+        self.streams = LiveStreams(core.live, core.registry, core.clock, core.limits)
+        """The open live streams; who stops the server closes them."""
+        watch: RouterFactory = partial(live.router, streams=self.streams)
+        factories = (*_ROUTERS, watch, *extra)
+        self.fastapi = _fastapi(core, access, self._ingest, factories)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send a request on its way."""
         if scope["type"] == "http":
+            keep_slashes(scope)
             path: str = scope["path"]
             if path[-1:] == "/" and len(path) > 1:
                 path = scope["path"] = path[:-1]
@@ -68,7 +75,7 @@ class HttpApplication:
 
 
 def _fastapi(
-    core: Core, access: Access, ingest: HttpIngest, extra: Sequence[RouterFactory]
+    core: Core, access: Access, ingest: HttpIngest, factories: Sequence[RouterFactory]
 ) -> FastAPI:
     app = FastAPI(
         title="Barograph",
@@ -79,6 +86,6 @@ def _fastapi(
     app.state.access = access
     problems.install(app)
     app.include_router(ingest_schema.router(ingest))
-    for factory in (*_ROUTERS, *extra):
+    for factory in factories:
         app.include_router(factory(core))
     return app

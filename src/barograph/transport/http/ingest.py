@@ -19,6 +19,7 @@ from barograph.domain.errors import BarographError, InvalidInput, MalformedInput
 from barograph.domain.user import require_device
 from barograph.services.core import Core
 from barograph.transport.http.access import Access
+from barograph.transport.http.paths import with_slashes
 from barograph.transport.http.problems import problem_response
 
 _PREFIX = "/api/devices/"
@@ -54,7 +55,7 @@ def _settle(tags: list[asyncio.Future[None]], error: BarographError | None) -> N
 def device_in(path: str) -> str | None:
     """What `path` names the device by, where it is the path of readings."""
     if path.startswith(_PREFIX) and path.endswith(_SUFFIX):
-        return path[len(_PREFIX) : -len(_SUFFIX)] or None
+        return with_slashes(path[len(_PREFIX) : -len(_SUFFIX)]) or None
     return None
 
 

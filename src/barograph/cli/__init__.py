@@ -1,0 +1,5 @@
+"""The command line: `barograph`."""
+
+from barograph.cli.main import app, main
+
+__all__ = ["app", "main"]

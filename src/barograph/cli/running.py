@@ -1,0 +1,55 @@
+"""How other commands find the server that runs on a data directory.
+
+A running server keeps a file beside its data that only its user can read: its address, and a
+token that makes the bearer the local operator for as long as that server runs.
+"""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+FILE = "server.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A server that runs."""
+
+    url: str
+    token: str
+    pid: int
+
+
+class Announcement:
+    """Keeps the file while the server runs."""
+
+    def __init__(self, data_dir: Path, url: str, token: str) -> None:
+        self._path = data_dir / FILE
+        self._content = json.dumps({"url": url, "token": token, "pid": os.getpid()})
+
+    def __enter__(self) -> None:
+        self._path.unlink(missing_ok=True)
+        descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(self._content)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._path.unlink(missing_ok=True)
+
+
+def find(data_dir: Path) -> Running | None:
+    """The server that runs on `data_dir`, if there is one."""
+    try:
+        found = json.loads((data_dir / FILE).read_text())
+        running = Running(found["url"], found["token"], found["pid"])
+        os.kill(running.pid, 0)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return running

@@ -1,0 +1,132 @@
+"""`barograph serve`: start the server."""
+
+import asyncio
+import logging
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from rich.console import Console
+from rich.logging import RichHandler
+
+from barograph import config, wiring
+from barograph.cli.running import Announcement
+from barograph.config import Settings
+from barograph.transport.http.access import is_loopback
+from barograph.transport.http.server import HttpServer, bind
+
+logger = logging.getLogger(__name__)
+
+_SWITCH_SECONDS = 0.001
+"""How long the event loop may hold the interpreter while the writer waits for it. Python's 5 ms
+would be most of a commit's time."""
+
+
+def serve(
+    host: Annotated[
+        str | None,
+        typer.Option(help="Address to listen on; 0.0.0.0 lets other machines in.", metavar="ADDR"),
+    ] = None,
+    port: Annotated[int | None, typer.Option(help="HTTP port; 0 takes a free one.")] = None,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Where everything is kept. Default: ./data")
+    ] = None,
+    config_file: Annotated[
+        Path | None, typer.Option("--config", help="A TOML file with settings.")
+    ] = None,
+    auth: Annotated[
+        Literal["auto", "required", "open"] | None,
+        typer.Option(help="Who needs a credential; see barograph config."),
+    ] = None,
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"] | None, typer.Option(help="How much to log.")
+    ] = None,
+) -> None:
+    """Start the server. Ctrl-C stops it; what it accepted is committed first.
+
+    Settings come from the file, then the environment (BAROGRAPH_PORT=8080), then these options;
+    the later wins. See [bold]barograph config[/bold] for all of them.
+    """
+    settings = config.load(
+        config_file, host=host, port=port, data_dir=data_dir, auth=auth, log_level=log_level
+    )
+    _log(settings.log_level)
+    sys.setswitchinterval(_SWITCH_SECONDS)
+    sockets = bind(settings.host, settings.port)
+    try:
+        program = wiring.build(settings)
+    except BaseException:
+        for one in sockets:
+            one.close()
+        raise
+    try:
+        _run(program, settings, sockets)
+    finally:
+        program.close()
+    logger.info("stopped; everything accepted is committed")
+
+
+def _run(program: wiring.Program, settings: Settings, sockets: list[socket.socket]) -> None:
+    server = HttpServer(program.app, sockets, program.core.limits, program.shortcut)
+    port = sockets[0].getsockname()[1]
+    url = f"http://{_name(settings.host)}:{port}"
+    with Announcement(settings.data_dir, url, program.access.operator_token):
+        _banner(program, settings, url)
+        with _runner() as runner:
+            runner.run(_until_signal(server, program))
+
+
+async def _until_signal(server: HttpServer, program: wiring.Program) -> None:
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        server.stop()
+        program.app.streams.close()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop)
+    await server.run()
+
+
+def _runner() -> asyncio.Runner:
+    if sys.platform == "win32":
+        return asyncio.Runner()
+    import uvloop  # noqa: PLC0415  # there is none on Windows
+
+    return asyncio.Runner(loop_factory=uvloop.new_event_loop)
+
+
+def _name(host: str) -> str:
+    """The listening address as it stands in a URL that works from this machine."""
+    if host in {"0.0.0.0", "::", "", "127.0.0.1"}:  # noqa: S104  # compared, not bound
+        return "localhost"
+    return f"[{host}]" if ":" in host else host
+
+
+def _banner(program: wiring.Program, settings: Settings, url: str) -> None:
+    console = Console()
+    console.print(f"[bold]Barograph[/bold] is listening on [link={url}]{url}[/link]")
+    console.print(f"  dashboard  {url}/")
+    console.print(f"  API docs   {url}/docs")
+    console.print(f"  data       {settings.data_dir.absolute()}")
+    if is_loopback(settings.host) and settings.auth == "auto":
+        console.print("  access     this machine's user needs no password; others cannot connect")
+    elif settings.auth == "open":
+        console.print("  access     [yellow]open: whoever can connect may do everything[/yellow]")
+    else:
+        console.print("  access     every request needs a credential")
+        setup = program.core.accounts.setup_link_token()
+        if setup is not None:
+            console.print(f"  set up     [bold]{url}/setup?token={setup}[/bold] (works once)")
+
+
+def _log(level: str) -> None:
+    plain = logging.StreamHandler()
+    plain.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler = RichHandler(console=Console(stderr=True), show_path=False)
+    logging.basicConfig(
+        level=level.upper(), handlers=[handler if sys.stderr.isatty() else plain], force=True
+    )
