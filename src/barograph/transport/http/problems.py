@@ -49,7 +49,13 @@ _SPEAKING_TWICE = frozenset({"/auth", "/register"})
 _PLAINER = {
     "missing": "this is required",
     "extra_forbidden": "there is no such field",
-    "json_type": "this is not JSON",
+    "model_attributes_type": "this should be a JSON object",
+    "dict_type": "this should be a JSON object",
+    "int_type": "this should be a whole number",
+    "int_parsing": "this should be a whole number",
+    "int_from_float": "this should be a whole number",
+    "string_type": "this should be a string",
+    "string_unicode": "this should be a string without half of a surrogate pair",
 }
 
 Headers = list[tuple[bytes, bytes]]

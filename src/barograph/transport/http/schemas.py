@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, WithJson
 
 from barograph.domain.time import format_time
 from barograph.services.names import EMAIL_CHARS_MAX, EMAIL_PATTERN, NAME_CHARS_MAX, NAME_PATTERN
+from barograph.transport.http.paths import with_slashes
 
 ID_MAX = 2**63 - 1
 """What every catalog can count to."""
@@ -65,8 +66,7 @@ DeviceRef = Annotated[
         max_length=3 * NAME_CHARS_MAX,
         description="The device's id or key. A `/` in a key is sent as `%2F`.",
     ),
-    # No key contains a %, so what is left of one was an encoded slash (see `keep_slashes`).
-    AfterValidator(lambda ref: ref.replace("%2F", "/").replace("%2f", "/")),
+    AfterValidator(with_slashes),
 ]
 
 

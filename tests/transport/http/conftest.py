@@ -1,0 +1,62 @@
+"""The routes of users, sign-in, devices and assets on real services."""
+
+import asyncio
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from barograph.transport.http import assets, auth, devices, problems, users
+from barograph.transport.http.access import Access
+from barograph.transport.http.paths import keep_slashes
+
+
+@pytest.fixture
+def api(parts):
+    """A FastAPI application where everything needs a credential."""
+    app = FastAPI(redirect_slashes=False)
+    app.state.access = Access(parts.registry, parts.accounts, "required", ["0.0.0.0"])
+    problems.install(app)
+    for router in (auth.router, users.router, devices.router, assets.router):
+        app.include_router(router(parts))
+    return app
+
+
+class Client:
+    """Sends requests to an application in this process, one at a time."""
+
+    def __init__(self, app, address="203.0.113.7"):
+        async def with_keys(scope, receive, send):
+            keep_slashes(scope)
+            await app(scope, receive, send)
+
+        self._transport = httpx.ASGITransport(
+            with_keys, raise_app_exceptions=False, client=(address, 50_000)
+        )
+
+    def request(self, method, path, **options):
+        async def send():
+            async with httpx.AsyncClient(
+                transport=self._transport, base_url="http://barograph"
+            ) as client:
+                return await client.request(method, path, **options)
+
+        return asyncio.run(send())
+
+    def get(self, path, **options):
+        return self.request("GET", path, **options)
+
+    def post(self, path, **options):
+        return self.request("POST", path, **options)
+
+    def patch(self, path, **options):
+        return self.request("PATCH", path, **options)
+
+    def delete(self, path, **options):
+        return self.request("DELETE", path, **options)
+
+
+@pytest.fixture
+def client(api):
+    """A client that sends no credential of its own."""
+    return Client(api)
