@@ -67,6 +67,8 @@ def test_a_decimal_comma_is_read_where_the_semicolon_delimits(read, readings):
         (b"x,x\n1,2\n", ["line 1, column 2 (x)"]),
         (b"x,\n1,2\n", ["line 1, column 2 ()"]),
         (b"ts,time,x\n1,2,3\n", ["line 1"]),
+        (b"ts,ts,x\n1,2,3\n", ["line 1"]),
+        (b"," * 500 + b"\n", [f"line 1, column {i} ()" for i in range(1, 101)]),
         (b"\nx\n\nnan\n-Infinity\n1e999\n", ["line 4, x", "line 5, x", "line 6, x"]),
         (
             b'ts,s,x\n1,"two\nlines",3\nnever,2,3\n1,2\n1,2,3,4\n',

@@ -152,6 +152,8 @@ def test_a_number_that_is_not_finite_is_named(read, number):
     assert wrong(read, b'[{"x": 1}, {"x": %b}, {"y": %b}]' % (number, number)) == ["[1].x", "[2].y"]
     assert wrong(read, b'{"ts": [1, 2], "x": [1, %b]}' % number) == ["x[1]"]
     assert wrong(read, b'{"ts": %b, "x": 1}' % number) == ["ts"]
+    assert wrong(read, b'[{"x": 1}, %b]' % number) == ["[1]"]
+    assert wrong(read, number) == [""]
 
 
 @pytest.mark.parametrize(
@@ -241,9 +243,6 @@ def test_too_many_readings_are_refused(read, spoiler):
 def test_masses_of_empty_values_are_refused_before_they_are_built(read):
     with pytest.raises(TooLarge):
         read(b"[" + b"{}," * 1_500_000 + b"{}]")
-    # Commas within a text are no values.
-    few = Limits(request_readings_max=10, text_bytes_max=4096)
-    assert len(read({"x": "," * 4000}, limits=few).batch) == 1
 
 
 def test_a_text_of_quotation_marks_is_read_in_linear_time(read):
@@ -301,6 +300,10 @@ def outcome(call, readings):
 
 @given(rows=uniform_rows | any_rows | timed_rows)
 @example(rows=[{"ts": 1e17, "x": 1}, {"ts": 2.0**63, "x": 1}])
+@example(rows=[{"ts": 1, "x": 1}, {"ts": 1, "y": 2, "x": 3}, {"y": None, "ts": 1}])
+@example(rows=[{"ts": 1, "x": 1}, {"time": 1, "x": 3}])
+@example(rows=[{"x": 1}, {"y": 1}, {}])
+@example(rows=[{f"m{i}": i} for i in range(40)])
 @example(rows=[{"ts": 10**17, "x": 1}, {"ts": 5, "x": 1}, {"ts": 10**11, "x": 2}])
 def test_the_quick_path_and_the_exact_path_agree(read, readings, context, rows):
     def exactly():

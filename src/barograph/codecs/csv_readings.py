@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 from barograph.codecs import uniform
 from barograph.codecs.csv_cells import read_cell, read_text
 from barograph.codecs.decoded import (
+    PROBLEMS_MAX,
     TIME_KEYS,
     VALUES_PER_READING,
     Context,
@@ -27,6 +28,7 @@ _DELIMITERS: Final = ",;\t"
 _QUOTED = re.compile(r'"[^"]*"')
 _PLAIN_NUMBERS = re.compile(r"[0-9.eE+-]*\Z")
 _INTEGER_CHARS_MAX = 18
+_HEADER_CHARS_MAX: Final = 1 << 20
 
 
 class _Header(NamedTuple):
@@ -71,9 +73,6 @@ def _delimiter(text: str) -> str:
     return max(_DELIMITERS, key=header.count)
 
 
-_HEADER_CHARS_MAX: Final = 1 << 20
-
-
 def _check_cells(text: str, delimiter: str, limits: Limits) -> None:
     """Bound the memory that the cells take, before it is taken."""
     cells_max = limits.request_readings_max * VALUES_PER_READING
@@ -101,19 +100,25 @@ def _read_header(row: Sequence[str], line: int, limits: Limits) -> _Header:
     timed = [i for i, name in enumerate(names) if name.lower() in TIME_KEYS]
     problems = []
     if len(timed) > 1:
-        given = " and as ".join(shown(names[i]) for i in timed)
+        given = " and as ".join(shown(names[i]) for i in timed[:3])
         problems.append(Problem(f"line {line}", f"the time is given both as {given}: give it once"))
-    for i in timed:
-        names[i] = names[i].lower()
+    seen = set()
     for i, name in enumerate(names):
-        problem = None if i in timed else name_problem(name, limits.metric_bytes_max)
-        if problem is None and i not in timed and names.index(name) != i:
-            problem = "the column is there twice"
+        problem = "the column is there twice" if name in seen else None
+        seen.add(name)
+        if name.lower() in TIME_KEYS:
+            continue
+        problem = problem or name_problem(name, limits.metric_bytes_max)
         if problem is not None:
             problems.append(Problem(f"line {line}, column {i + 1} ({shown(name)})", problem))
+        if len(problems) == PROBLEMS_MAX:
+            break
     if problems:
-        raise InvalidInput(problems[:100])
-    return _Header(names, names[timed[0]] if timed else None)
+        raise InvalidInput(problems)
+    if not timed:
+        return _Header(names, None)
+    names[timed[0]] = names[timed[0]].lower()
+    return _Header(names, names[timed[0]])
 
 
 def _at_once(

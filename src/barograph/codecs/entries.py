@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Mapping
 
 from barograph.codecs.decoded import (
+    NOT_FINITE,
     PROBLEMS_MAX,
     TIME_KEYS,
     Context,
@@ -20,7 +21,7 @@ from barograph.codecs.decoded import (
     value_problem,
 )
 from barograph.domain.batch import MetricBatch
-from barograph.domain.errors import Problem
+from barograph.domain.errors import InvalidInput, Problem
 
 Place = Callable[[int, str], str]
 """Names the place of an entry's key in a message, or of the whole entry where the key is empty."""
@@ -44,14 +45,19 @@ class Entries:
         """How many wrong places were noted."""
 
     def problem(self, at: str, message: str) -> None:
-        """Note something wrong."""
+        """Note something wrong.
+
+        Raises `InvalidInput` at the last problem described where nothing but problems is wanted.
+        """
         self.wrong += 1
         if len(self._problems) < PROBLEMS_MAX:
             self._problems.append(Problem(at, message))
+            if len(self._problems) == PROBLEMS_MAX and not self._context.partial:
+                raise InvalidInput(self._problems)
 
     def add(self, i: int, entry: object) -> None:
         """Take number `i` of the message's entries, an object."""
-        if not isinstance(entry, dict):
+        if not isinstance(entry, dict) or NOT_FINITE in entry:
             self.problem(
                 self._place(i, ""),
                 f'an entry is an object such as {{"x": 1.5}}, not {kind_of(entry)}',

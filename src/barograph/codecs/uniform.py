@@ -1,4 +1,4 @@
-"""The quick path: entries of one shape, turned into columns and converted by the column.
+"""The quick path: entries of one shape, or of a few, turned into columns and converted by the column.
 
 Everything here returns None for what it does not understand or what may be wrong; the caller then
 takes the exact path of `entries`, which gives the same readings or names what is wrong.
@@ -7,8 +7,8 @@ takes the exact path of `entries`, which gives the same readings or names what i
 import math
 from collections.abc import Mapping
 from functools import lru_cache
-from itertools import accumulate
-from operator import itemgetter
+from itertools import accumulate, chain
+from operator import itemgetter, methodcaller
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
@@ -31,6 +31,8 @@ _NUMBERS: Final = frozenset({int, float, bool})
 _VALUES: Final = _NUMBERS | {str, type(None)}
 _NO_TEXTS: Final[Mapping[int, str]] = MappingProxyType({})
 _LAYOUT_KEYS_MAX = 64
+_SPARSE_MAX: Final = 8
+"""Cells of the columns per value in them, beyond which entries are taken one by one."""
 
 
 def _read_layout(keys: tuple[str, ...], metric_bytes_max: int) -> tuple[tuple[str, ...], int]:
@@ -107,22 +109,34 @@ def _from_mixed(
 
 
 def from_objects(rows: list[Any], context: Context) -> MetricBatch | None:
-    """The readings of objects that all have the keys of the first one, or None."""
-    if not rows or type(rows[0]) is not dict:
+    """The readings of many flat objects, or None."""
+    if set(map(type, rows)) != {dict}:
         return None
-    keys = tuple(rows[0])
-    layout = _layout(rows[0], context.limits)
-    if layout is None:
+    columns = _same_columns(rows) or _all_columns(rows)
+    layout = None if columns is None else _layout(columns, context.limits)
+    if columns is None or layout is None:
         return None
-    timed = layout[1]
-    try:
-        if set(map(len, rows)) != {len(keys)}:
-            return None
-        columns = {key: list(map(itemgetter(key), rows)) for key in keys}
-    except (KeyError, TypeError, IndexError):  # other keys, or something that is no object
-        return None
-    times = columns.pop(keys[timed]) if timed >= 0 else None
+    times = columns.pop(list(columns)[layout[1]]) if layout[1] >= 0 else None
     return _assemble(times, columns, len(rows), context)
+
+
+def _same_columns(rows: list[dict[str, Any]]) -> dict[str, list[Any]] | None:
+    """The columns of objects that all have the keys of the first one, or None."""
+    keys = rows[0]
+    if set(map(len, rows)) != {len(keys)}:
+        return None
+    try:
+        return {key: list(map(itemgetter(key), rows)) for key in keys}
+    except KeyError:
+        return None
+
+
+def _all_columns(rows: list[dict[str, Any]]) -> dict[str, list[Any]] | None:
+    """The columns of objects of a few shapes, null where an object has no such key, or None."""
+    keys = dict.fromkeys(chain.from_iterable(rows))
+    if len(keys) * len(rows) > _SPARSE_MAX * sum(map(len, rows)):
+        return None
+    return {key: list(map(methodcaller("get", key), rows)) for key in keys}
 
 
 def from_columns(
