@@ -1,0 +1,143 @@
+"""Headers, files, languages, and how errors look."""
+
+import re
+from importlib.resources import files
+
+import pytest
+from babel.messages.extract import extract_from_dir
+
+from barograph.transport.web.language import choose_language, load_languages
+from barograph.transport.web.static_files import StaticFiles
+
+ROOM = files("barograph.transport.web")
+LANGUAGES = load_languages()
+
+
+@pytest.mark.parametrize("path", ["/", "/sign-in", "/setup", "/ui/devices/404", "/ui/static/0/no"])
+def test_every_answer_forbids_what_pages_do_not_need(stranger, path):
+    headers = stranger.get(path).headers
+    policy = headers["content-security-policy"]
+    assert "default-src 'self'" in policy
+    assert "unsafe" not in policy
+    assert "frame-ancestors 'none'" in policy
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["cache-control"] == "no-store"
+
+
+def test_no_page_has_an_inline_script_or_style(browser, greenhouse):
+    for path in ("/", f"/ui/devices/{greenhouse.id}", "/ui/devices/new"):
+        page = browser.get(path).text
+        assert not re.search(r"<script(?![^>]* src=)|<style|\sstyle=|\son\w+=", page)
+        assert not re.search(r'(?:src|href)="(?:https?:)?//', page)
+
+
+def test_files_are_kept_for_good_under_an_address_that_changes_with_them(browser):
+    address = re.search(r'href="(/ui/static/[^"]+barograph.css)"', browser.get("/").text)[1]
+    answer = browser.get(address)
+    assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
+    assert answer.headers["content-type"] == "text/css; charset=utf-8"
+    assert browser.get("/ui/static/older/barograph.css").headers["cache-control"] == "no-cache"
+    assert browser.get(address, accept_encoding="identity").content == answer.content
+
+
+def test_licences_of_foreign_files_lie_beside_them_and_are_not_served():
+    for name in ("htmx", "uplot"):
+        folder = ROOM / "static" / "vendor" / name
+        assert (folder / "LICENSE").is_file()
+        assert (folder / "VERSION").is_file()
+    assert StaticFiles().get("vendor/htmx/LICENSE") is None
+
+
+def test_a_page_weighs_less_than_200_kilobytes():
+    statics = StaticFiles()
+    names = [
+        "barograph.css",
+        "app.js",
+        "live.js",
+        "format.js",
+        "strip.js",
+        "device.js",
+        "favicon.svg",
+        "vendor/htmx/htmx.min.js",
+        "vendor/uplot/uPlot.iife.min.js",
+        "vendor/uplot/uPlot.min.css",
+    ]
+    assert sum(len(statics.get(name).plain) for name in names) < 200_000
+
+
+def test_what_is_not_there_is_a_page_of_our_own(browser):
+    answer = browser.get("/ui/devices/404")
+    assert answer.status_code == 404
+    assert "There is nothing here" in answer.text
+    assert browser.get("/ui/devices/x").status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("remembered", "accepted", "code"),
+    [
+        (None, "", "en"),
+        (None, "ru-RU,ru;q=0.9,en;q=0.8", "ru"),
+        (None, "en-US,en;q=0.9,ru;q=0.8", "en"),
+        (None, "de-DE,de;q=0.9,ru;q=0.5,en;q=0.4", "ru"),
+        (None, "fr;q=x,*;q=0", "en"),
+        ("en", "ru", "en"),
+        ("tlh", "ru", "ru"),
+    ],
+)
+def test_language_follows_the_choice_then_the_browser(remembered, accepted, code):
+    assert choose_language(LANGUAGES, remembered, accepted).code == code
+
+
+def test_the_choice_of_language_and_colours_is_remembered(browser):
+    answer = browser.send("/ui/preferences", language="ru", next="/?page=1")
+    assert answer.headers["location"] == "/?page=1"
+    browser.send("/ui/preferences", theme="dark")
+    page = browser.get("/").text
+    assert '<html lang="ru" data-theme="dark"' in page
+    assert "Лента пока чиста" in page
+
+
+def test_every_text_has_a_russian_translation():
+    keywords = {"_": None, "gettext": None, "ngettext": (1, 2), "marked": None, "text": None}
+    texts = {
+        message
+        for _, _, message, _, _ in extract_from_dir(
+            str(ROOM),
+            method_map=[("**.py", "python"), ("templates/**.html", "jinja2")],
+            options_map={"templates/**.html": {"extensions": "jinja2.ext.i18n"}},
+            keywords=keywords,
+        )
+    }
+    assert len(texts) > 50
+    russian = LANGUAGES["ru"].translations
+    missing = [
+        text
+        for text in texts
+        if (
+            any(russian.ngettext(*text, n) in text for n in (1, 2, 5))
+            if isinstance(text, tuple)
+            else russian.gettext(text) == text and text != "p95"
+        )
+    ]
+    assert missing == []
+
+
+@pytest.mark.parametrize(
+    ("value", "english", "russian"),
+    [
+        (21.534, "21.53", "21,53"),
+        (21.0, "21", "21"),
+        (1013.26, "1,013.3", "1\xa0013,3"),
+        (123.456, "123.5", "123,5"),
+        (0.00123, "0.00123", "0,00123"),
+        (-0.5, "-0.500", "-0,500"),
+        (0.0, "0", "0"),
+        (1.5e12, "1.50e12", "1.50e12"),
+        (1.5e-7, "1.50e-7", "1.50e-7"),
+        (None, "–", "–"),
+        ("open", "open", "open"),
+    ],
+)
+def test_values_are_short_and_in_the_readers_notation(value, english, russian):
+    assert LANGUAGES["en"].value(value) == english
+    assert LANGUAGES["ru"].value(value) == russian
