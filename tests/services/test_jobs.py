@@ -135,13 +135,21 @@ def test_rights_lost_between_asking_and_running_count(core, fleet):
     assert (failed.status, failed.error) == ("failed", "there is no such device")
 
 
-def test_a_job_of_a_removed_user_fails(core, fleet):
+def test_the_jobs_of_a_removed_user_are_gone(core, fleet):
     anna = fleet.user()
     job = core.jobs.ask(anna, "analytics", {"user": anna.user_id})
     core.catalog.users.delete(anna.user_id)
-    core.jobs.run("me")
-    failed = core.jobs.get(OPERATOR, job.id)
-    assert (failed.status, failed.error) == ("failed", "the user who asked is no longer there")
+    assert not core.jobs.run("me")
+    with pytest.raises(NotFound):
+        core.jobs.get(OPERATOR, job.id)
+
+
+def test_a_user_removed_while_the_job_runs_gets_no_answer(core, fleet, service):
+    anna = fleet.user()
+    jobs = service(lambda report: core.catalog.users.delete(anna.user_id) or "an answer")
+    job = jobs.ask(anna, "work", {})
+    assert jobs.run("me")
+    assert core.catalog.jobs.get(job.id) is None
 
 
 def test_a_cancelled_job_is_not_run(core, device):
