@@ -28,9 +28,10 @@ class SqlSessions:
 
         def work(tx: Connection) -> None:
             rows.require(tx, users, "user", "user_id", user_id)
+            for table in (replaced_digests, sessions):
+                tx.execute(table.delete().where(table.c.expires_time <= time))
             rows.insert(tx, sessions, values)
 
-        self._forget_expired(time)
         self._database.write(work, taken=_TAKEN)
 
     def rotate(self, digest: bytes, new_digest: bytes, expires: int, time: int) -> int | None:
@@ -44,7 +45,7 @@ class SqlSessions:
                 return None
             if session.expires_time <= time:
                 return None
-            _replace(tx, session, new_digest, expires)
+            _replace(tx, session, new_digest, expires, time)
             return int(session.user_id)
 
         return self._database.write(work, taken=_TAKEN)
@@ -62,17 +63,13 @@ class SqlSessions:
 
         self._database.write(work)
 
-    def _forget_expired(self, time: int) -> None:
-        """Keep the tables as small as the sign-ins that are still good for something."""
 
-        def work(tx: Connection) -> None:
-            for table in (replaced_digests, sessions):
-                tx.execute(table.delete().where(table.c.expires_time <= time))
-
-        self._database.write(work)
-
-
-def _replace(tx: Connection, session: Row[Any], new_digest: bytes, expires: int) -> None:
+def _replace(tx: Connection, session: Row[Any], new_digest: bytes, expires: int, time: int) -> None:
+    # A session may be rotated for years without a new sign-in: forget what expired here too.
+    past = replaced_digests.c
+    tx.execute(
+        replaced_digests.delete().where(past.session_id == session.id, past.expires_time <= time)
+    )
     tx.execute(
         replaced_digests.insert().values(
             digest=session.digest, session_id=session.id, expires_time=session.expires_time
