@@ -12,15 +12,14 @@ from barograph.codecs import uniform
 from barograph.codecs.csv_cells import read_cell, read_text
 from barograph.codecs.decoded import (
     PROBLEMS_MAX,
-    TIME_KEYS,
     VALUES_PER_READING,
     Context,
     Decoded,
     check_count,
-    name_problem,
     shown,
 )
 from barograph.codecs.entries import Entries
+from barograph.domain.device import TIME_KEYS, metric_problem
 from barograph.domain.errors import InvalidInput, MalformedInput, Problem, TooLarge
 from barograph.domain.limits import Limits
 
@@ -108,7 +107,7 @@ def _read_header(row: Sequence[str], line: int, limits: Limits) -> _Header:
         seen.add(name)
         if name.lower() in TIME_KEYS:
             continue
-        problem = problem or name_problem(name, limits.metric_bytes_max)
+        problem = problem or metric_problem(name, limits.metric_bytes_max)
         if problem is not None:
             problems.append(Problem(f"line {line}, column {i + 1} ({shown(name)})", problem))
         if len(problems) == PROBLEMS_MAX:

@@ -9,13 +9,9 @@ from datetime import tzinfo
 from typing import NamedTuple
 
 from barograph.domain.batch import MetricBatch
-from barograph.domain.device import metric_problem
 from barograph.domain.errors import InvalidInput, Problem, TooLarge
 from barograph.domain.limits import Limits
 from barograph.domain.time import HOUR, format_time, from_any
-
-TIME_KEYS = ("ts", "time", "timestamp")
-"""The keys that give an entry's time; no metric can have one of these names."""
 
 PROBLEMS_MAX = 100
 """Problems described in one answer; the others are only counted."""
@@ -107,13 +103,6 @@ def value_problem(value: object, limits: Limits) -> str | None:
     if isinstance(value, dict) and NOT_FINITE in value:
         return f"{kind_of(value)} is not a finite 64-bit number"
     return f"a value is a number, a boolean, a text or null, not {kind_of(value)}"
-
-
-def name_problem(metric: str, metric_bytes_max: int) -> str | None:
-    """Why `metric` cannot name a metric, or None."""
-    if metric in TIME_KEYS:
-        return f"{metric!r} names the time of an entry and cannot name a metric"
-    return metric_problem(metric, metric_bytes_max)
 
 
 def kind_of(value: object) -> str:

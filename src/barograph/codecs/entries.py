@@ -10,17 +10,16 @@ from collections.abc import Callable, Mapping
 from barograph.codecs.decoded import (
     NOT_FINITE,
     PROBLEMS_MAX,
-    TIME_KEYS,
     Context,
     Decoded,
     finish,
     kind_of,
-    name_problem,
     shown,
     time_of,
     value_problem,
 )
 from barograph.domain.batch import MetricBatch
+from barograph.domain.device import TIME_KEYS, metric_problem
 from barograph.domain.errors import InvalidInput, Problem
 
 Place = Callable[[int, str], str]
@@ -104,7 +103,7 @@ class Entries:
 
     def _name_problem(self, metric: str) -> str | None:
         if metric not in self._names:
-            self._names[metric] = name_problem(metric, self._context.limits.metric_bytes_max)
+            self._names[metric] = metric_problem(metric, self._context.limits.metric_bytes_max)
         return self._names[metric]
 
     def finish(self) -> Decoded:

@@ -8,9 +8,10 @@ from datetime import tzinfo
 from typing import Any
 
 from barograph.codecs import uniform
-from barograph.codecs.decoded import TIME_KEYS, Context, Decoded, check_count, kind_of, shown
+from barograph.codecs.decoded import Context, Decoded, check_count, kind_of, shown
 from barograph.codecs.entries import Entries, Place
 from barograph.codecs.json_text import check_depth, parse
+from barograph.domain.device import TIME_KEYS
 from barograph.domain.errors import InvalidInput
 from barograph.domain.limits import Limits
 

@@ -16,15 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from barograph.codecs.decoded import (
-    TIME_KEYS,
     Context,
     integer_problem,
-    name_problem,
     text_problem,
     time_of,
 )
 from barograph.codecs.times import Int64s, times_of
 from barograph.domain.batch import MetricBatch
+from barograph.domain.device import TIME_KEYS, metric_problem
 from barograph.domain.limits import Limits
 
 _NUMBERS: Final = frozenset({int, float, bool})
@@ -42,7 +41,7 @@ def _read_layout(keys: tuple[str, ...], metric_bytes_max: int) -> tuple[tuple[st
     """
     timed = [key for key in TIME_KEYS if key in keys]
     metrics = tuple(key for key in keys if key not in timed)
-    if len(timed) > 1 or any(name_problem(metric, metric_bytes_max) for metric in metrics):
+    if len(timed) > 1 or any(metric_problem(metric, metric_bytes_max) for metric in metrics):
         raise ValueError
     return metrics, keys.index(timed[0]) if timed else -1
 
@@ -143,7 +142,7 @@ def from_columns(
     times: list[Any] | None, columns: Mapping[str, list[Any]], count: int, context: Context
 ) -> MetricBatch | None:
     """The readings of columns of `count` values each, metric after metric, or None."""
-    if any(name_problem(metric, context.limits.metric_bytes_max) for metric in columns):
+    if any(metric_problem(metric, context.limits.metric_bytes_max) for metric in columns):
         return None
     return _assemble(times, columns, count, context)
 

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from datetime import tzinfo
 from typing import Final
 
-from barograph.codecs.decoded import TIME_KEYS, Context, text_problem, time_of, value_problem
+from barograph.codecs.decoded import Context, text_problem, time_of, value_problem
 from barograph.codecs.json_text import check_depth, parse
+from barograph.domain.device import TIME_KEYS
 from barograph.domain.errors import InvalidInput, MalformedInput
 from barograph.domain.limits import Limits
 

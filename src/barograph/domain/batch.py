@@ -71,7 +71,7 @@ class MetricBatch:
     """What a codec makes of one message of one device: readings whose series are still names.
 
     `index[i]` is the position in `metrics` of reading i's metric name; the other columns are as in
-    `Batch`. `skipped` lists the entries that were wrong, when the sender asked for the good ones.
+    `Batch`.
     """
 
     metrics: Sequence[str]

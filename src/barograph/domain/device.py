@@ -10,6 +10,9 @@ from barograph.domain.errors import InvalidInput
 KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}\Z", re.ASCII)
 """What a device's key looks like: the identifier it calls itself."""
 
+TIME_KEYS = ("ts", "time", "timestamp")
+"""The keys that give an entry's time; no metric can have one of these names."""
+
 
 @dataclass(frozen=True, slots=True)
 class Device:
@@ -53,6 +56,8 @@ def metric_problem(metric: str, bytes_max: int) -> str | None:
     """Why `metric` cannot name a metric, or None."""
     if not metric or metric != metric.strip():
         return "a metric needs a name without blanks around it"
+    if metric in TIME_KEYS:
+        return f"{metric!r} names the time of an entry and cannot name a metric"
     if len(metric.encode("utf-8", "surrogatepass")) > bytes_max:
         return f"a metric's name is at most {bytes_max} bytes of UTF-8"
     if not metric.isprintable():

@@ -11,7 +11,9 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
+from barograph.codecs import UnsupportedEncoding
 from barograph.domain.errors import (
     BarographError,
     Conflict,
@@ -37,6 +39,7 @@ _STATUS: Mapping[type[BarographError], int] = {
     NotFound: 404,
     Conflict: 409,
     TooLarge: 413,
+    UnsupportedEncoding: 415,
     InvalidInput: 422,
     TooManyRequests: 429,
     Unavailable: 503,
@@ -209,13 +212,27 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
         detail = f"{request.method} is not among the methods of this path"
     elif error.status_code == 400:
         detail = "the body cannot be read as JSON in UTF-8"
+    given = dict(error.headers or {})
+    if error.status_code == 405:
+        given["Allow"] = ", ".join(_methods(request))
     headers = [
-        (name.lower().encode("latin-1"), value.encode("latin-1"))
-        for name, value in (error.headers or {}).items()
+        (name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in given.items()
     ]
     return _respond(
         request, _answer(error.status_code, detail, headers=headers, path=request.url.path)
     )
+
+
+def _methods(request: Request) -> list[str]:
+    """The methods of the path, which may be spread over several routes."""
+    return [
+        method
+        for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+        if any(
+            route.matches({**request.scope, "method": method})[0] is Match.FULL
+            for route in request.app.routes
+        )
+    ]
 
 
 async def _on_unexpected(request: Request, error: Exception) -> Response:
