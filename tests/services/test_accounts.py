@@ -429,8 +429,8 @@ def test_a_user_with_devices_goes_only_with_or_without_them_as_told(accounts, ad
         accounts.delete(as_user(ada), ada.id)
     with pytest.raises(Forbidden):
         accounts.delete(as_user(ada), ada.id, devices_to=bob.id)
-    for wrong in (ada.id, 999):
-        with pytest.raises(InvalidInput):
+    for wrong, error in ((ada.id, InvalidInput), (999, NotFound)):
+        with pytest.raises(error):
             accounts.delete(OPERATOR, ada.id, devices_to=wrong)
     accounts.delete(OPERATOR, ada.id, devices_to=bob.id)
     assert parts.registry.device(device.id).user_id == bob.id

@@ -5,7 +5,7 @@ from threading import Lock
 from typing import Any
 
 from barograph.domain.device import Device, check_key
-from barograph.domain.errors import Conflict, Forbidden, InvalidInput
+from barograph.domain.errors import Conflict, Forbidden, InvalidInput, NotFound
 from barograph.domain.limits import Limits
 from barograph.domain.time import DAY
 from barograph.domain.user import Principal, require_device, require_member, require_user
@@ -54,8 +54,8 @@ class DeviceService:
         """A new device and the text of its token, which nobody can ask for again.
 
         It belongs to `user_id`, which only an administrator may choose, or else to who asks (for
-        the local operator, to nobody). Raises `Conflict` for a taken key, `NotFound` for another
-        user, `InvalidInput`, `Forbidden`.
+        the local operator, to nobody). Raises `Conflict` for a taken key, `NotFound` for a user or
+        asset that is not there for who asks, `InvalidInput`, `Forbidden`.
         """
         require_member(principal)
         owner = principal.user_id if user_id is None else user_id
@@ -208,9 +208,9 @@ class DeviceService:
             check_name("name", changes["name"])
         user_id, asset_id = changes.get("user_id"), changes.get("asset_id")
         if user_id is not None and self._registry.user(user_id) is None:
-            raise InvalidInput.of("user_id", f"there is no user {user_id}")
+            raise NotFound(f"there is no user {user_id}")
         if asset_id is not None and self._catalog.assets.get(asset_id) is None:
-            raise InvalidInput.of("asset_id", f"there is no asset {asset_id}")
+            raise NotFound(f"there is no asset {asset_id}")
         if "attributes" in changes:
             check_attributes(changes["attributes"], self._limits.json_depth_max)
         round_time = changes.get("round_time")

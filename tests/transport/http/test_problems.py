@@ -109,6 +109,8 @@ def test_an_unknown_path_and_a_wrong_method_are_problems_too(client):
     assert answer.status_code == 405
     assert answer.headers["allow"] == "POST"
     assert answer.headers["content-type"] == MEDIA_TYPE
+    assert client.post("/api/users/1").headers["allow"] == "GET, PATCH, DELETE"
+    assert client.patch("/api/users/me").headers["allow"] == "GET"
     assert client.request("HEAD", "/nothing").content == b""
 
 

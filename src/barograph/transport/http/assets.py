@@ -88,20 +88,20 @@ def router(core: Core) -> APIRouter:
             offset=offset,
         )
 
-    @routes.get("/{asset_id}", responses=responses(401, 403, 404, 422))
+    @routes.get("/{asset_id:int}", responses=responses(401, 403, 404, 422))
     def read_asset(asker: Asker, asset_id: PathId) -> AssetWithDevices:
         """One asset, with its devices."""
         asset = assets.get(asker, asset_id)
         fitted = [device_body(core, device) for device in assets.devices(asker, asset_id)]
         return AssetWithDevices(**_asset(asset).model_dump(), devices=fitted)
 
-    @routes.patch("/{asset_id}", responses=responses(400, 401, 403, 404, 409, 413, 422))
+    @routes.patch("/{asset_id:int}", responses=responses(400, 401, 403, 404, 409, 413, 422))
     def change_asset(body: AssetChange, asker: Asker, asset_id: PathId) -> AssetBody:
         """Change an asset."""
         changes = body.model_dump(exclude_unset=True)
         return _asset(assets.update(asker, asset_id, **changes))
 
-    @routes.delete("/{asset_id}", status_code=204, responses=responses(401, 403, 404, 422))
+    @routes.delete("/{asset_id:int}", status_code=204, responses=responses(401, 403, 404, 422))
     def delete_asset(asker: Asker, asset_id: PathId) -> None:
         """Remove an asset; its devices stay, fitted to nothing."""
         assets.delete(asker, asset_id)

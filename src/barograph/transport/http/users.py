@@ -164,19 +164,21 @@ def router(core: Core) -> APIRouter:
         """The user whose credential this is."""
         return _user(accounts.me(asker))
 
-    @routes.get("/{user_id}", responses=responses(401, 403, 404, 422))
+    @routes.get("/{user_id:int}", responses=responses(401, 403, 404, 422))
     def read_user(asker: Asker, user_id: PathId) -> UserBody:
         """One user: oneself, or for administrators any."""
         return _user(accounts.get(asker, user_id))
 
-    @routes.patch("/{user_id}", responses=responses(400, 401, 403, 404, 409, 413, 422, 429))
+    @routes.patch("/{user_id:int}", responses=responses(400, 401, 403, 404, 409, 413, 422, 429))
     def change_user(body: UserChange, request: Request, asker: Asker, user_id: PathId) -> UserBody:
         """Change a user. A new password signs out every session, access tokens included."""
         changes = body.model_dump(exclude_unset=True)
         user = accounts.update(asker, user_id, address=address_of(request), **changes)
         return _user(user)
 
-    @routes.delete("/{user_id}", status_code=204, responses=responses(401, 403, 404, 409, 422, 507))
+    @routes.delete(
+        "/{user_id:int}", status_code=204, responses=responses(401, 403, 404, 409, 422, 507)
+    )
     def delete_user(
         asker: Asker,
         user_id: PathId,
@@ -210,7 +212,7 @@ def _tokens(core: Core) -> APIRouter:
         token, text = tokens.create(asker, _user_id(asker), body.name)
         return CreatedToken(**_token(token).model_dump(), token=text)
 
-    @routes.delete("/{token_id}", status_code=204, responses=responses(401, 403, 404, 422))
+    @routes.delete("/{token_id:int}", status_code=204, responses=responses(401, 403, 404, 422))
     def revoke_token(asker: Asker, token_id: PathId) -> None:
         """Refuse an API token from now on."""
         tokens.revoke(asker, _user_id(asker), token_id)
