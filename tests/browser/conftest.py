@@ -1,0 +1,122 @@
+"""A real server process and a real browser: Debian's Chromium, driven by Playwright."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect, sync_playwright
+
+CHROMIUM = Path("/usr/bin/chromium")
+
+expect.set_options(timeout=20_000)
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    if not CHROMIUM.exists():
+        assert os.environ.get("CI") != "true", f"{CHROMIUM} is missing"
+        pytest.skip(f"{CHROMIUM} is missing")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-dev-shm-usage"]
+        )
+        yield browser
+        browser.close()
+
+
+class Server:
+    """A server process and the address where it answers."""
+
+    def __init__(self, directory, *options, port=0, **environment):
+        self._log = directory / "server.log"
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "barograph", "serve"),
+                    *("--port", str(port), "--data-dir", str(directory / "data"), *options),
+                ],
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, "PYTHONUNBUFFERED": "1", **environment},
+            )
+        self.url = self._wait_for_url()
+
+    def _wait_for_url(self):
+        while True:
+            found = re.search(r"dashboard\s+(http://\S+?)/?\s", self._log.read_text())
+            if found:
+                return found[1]
+            try:
+                self._process.wait(0.1)
+            except subprocess.TimeoutExpired:
+                continue
+            raise AssertionError(f"the server ended:\n{self._log.read_text()}")
+
+    def post(self, path, body, token=None):
+        headers = {"Content-Type": "application/json"}
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
+        request = urllib.request.Request(
+            self.url + path, data=json.dumps(body).encode(), headers=headers
+        )
+        with urllib.request.urlopen(request) as response:
+            return json.load(response)
+
+    def stop(self):
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGINT)
+            self._process.wait(30)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    server = Server(tmp_path_factory.mktemp("open"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def start_server(tmp_path):
+    """Start a server with options of the test's own."""
+    started = []
+
+    def start(*options, **more):
+        started.append(Server(tmp_path, *options, **more))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.stop()
+
+
+@pytest.fixture
+def open_page(chromium):
+    """Open a page; the test fails where it logs an error or breaks its own content policy."""
+    contexts, complaints = [], []
+
+    def open_page(url, expected_error=None, **options):
+        context = chromium.new_context(**options)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(20_000)
+
+        def note(message):
+            expected = expected_error and expected_error in message.text
+            if message.type == "error" and not expected:
+                complaints.append(message.text)
+
+        page.on("console", note)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(url)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert complaints == []

@@ -1,0 +1,249 @@
+"""What a visitor does on the dashboard, in a real browser against a real server."""
+
+import re
+import subprocess
+import time
+
+import pytest
+from playwright.sync_api import expect
+
+
+def _device(server, name, readings):
+    device = server.post("/api/devices/", {"name": name})
+    server.post(f"/api/devices/{device['id']}/data", readings)
+    return device
+
+
+def _course(server, name="Greenhouse"):
+    """A device with two metrics, one reading a minute over three hours."""
+    now = int(time.time())
+    return _device(
+        server,
+        name,
+        [
+            {"ts": now - 60 * i, "temperature": 20 + i / 10, "humidity": 50 - i / 10}
+            for i in range(180)
+        ],
+    )
+
+
+def _painted(page, strip):
+    """How many pixels of the strip's canvas carry ink."""
+    return page.evaluate(
+        """strip => {
+          const canvas = document.querySelector(`[data-strip="${strip}"] canvas`);
+          const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+          let painted = 0;
+          for (let i = 3; i < data.length; i += 4) if (data[i] > 0) painted++;
+          return painted;
+        }""",
+        strip,
+    )
+
+
+def test_first_device_from_nothing_to_its_first_reading(server, open_page):
+    page = open_page(server.url)
+    expect(page.get_by_role("heading", level=1)).to_have_text("The paper is still blank")
+    page.get_by_role("link", name="Add the first device").click()
+    page.get_by_label("Name").fill("Cellar")
+    page.get_by_label("Key").fill("cellar")
+    page.get_by_role("button", name="Add", exact=True).click()
+    snippet = page.locator("#added-curl").inner_text()
+    expect(page.locator(".waiting-text")).to_be_visible()
+
+    subprocess.run(["/bin/sh", "-c", snippet], check=True, capture_output=True)
+
+    expect(page.locator(".arrived-text")).to_contain_text("temperature = 21.50")
+    page.get_by_role("button", name="Close").click()
+    expect(page.locator('[data-metric="humidity"]')).to_have_text("48")
+
+
+def test_values_arrive_without_a_reload(server, open_page):
+    device = _course(server, "Live")
+    page = open_page(server.url)
+    page.evaluate("window.stayed = true")
+    value = page.locator(f'[data-device="{device["id"]}"][data-metric="temperature"]')
+    expect(value).to_have_text("20")
+    server.post(f"/api/devices/{device['id']}/data", {"temperature": 33.25})
+    expect(value).to_have_text("33.25")
+    assert page.evaluate("window.stayed")
+
+
+def test_search_narrows_the_list_while_typing(server, open_page):
+    _course(server, "Needle")
+    _course(server, "Haystack")
+    page = open_page(server.url)
+    page.get_by_role("searchbox").press_sequentially("needl")
+    expect(page.get_by_role("link", name="Haystack")).to_have_count(0)
+    expect(page.get_by_role("link", name="Needle")).to_be_visible()
+    assert page.url.endswith("/?search=needl")
+
+
+def test_chart_follows_the_period_and_so_do_the_figures(server, open_page):
+    device = _course(server)
+    page = open_page(f"{server.url}/ui/devices/{device['id']}")
+    page.wait_for_selector('[data-strip="temperature"] canvas')
+    page.wait_for_selector('[data-strip="humidity"] canvas')
+    assert _painted(page, "temperature") > 500
+    count = page.locator("#statistics tr", has_text="temperature").locator(
+        '[data-statistic="count"]'
+    )
+    expect(count).to_have_text("180")
+
+    page.get_by_role("link", name="1 h", exact=True).click()
+    expect(count).to_have_text("60")
+    page.wait_for_selector('[data-drawn="range=1h"]')
+    assert page.url.endswith("?range=1h")
+    maximum = page.locator("#statistics tr", has_text="temperature").locator(
+        '[data-statistic="max"]'
+    )
+    expect(maximum).to_have_text("25.90")
+
+    page.go_back()
+    expect(count).to_have_text("180")
+
+
+def test_dragging_over_the_chart_zooms_in(server, open_page):
+    device = _course(server)
+    page = open_page(f"{server.url}/ui/devices/{device['id']}?range=6h")
+    plot = page.locator('[data-strip="temperature"] .u-over')
+    plot.wait_for()
+    plot.scroll_into_view_if_needed()
+    box = plot.bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 0.75, box["y"] + 40)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.875, box["y"] + 40, steps=5)
+    page.mouse.up()
+    page.wait_for_url(re.compile(r"start_time=.*end_time="))
+    count = page.locator("#statistics tr", has_text="temperature").locator(
+        '[data-statistic="count"]'
+    )
+    expect(count).to_have_text(re.compile(r"4[3-7]"))
+
+
+def test_a_live_reading_is_drawn_and_counted(server, open_page):
+    device = _course(server)
+    page = open_page(f"{server.url}/ui/devices/{device['id']}?range=1h")
+    page.wait_for_selector('[data-strip="temperature"] canvas')
+    server.post(f"/api/devices/{device['id']}/data", {"temperature": 90})
+    expect(page.locator('dd[data-metric="temperature"]')).to_have_text("90")
+    plot = page.locator('[data-strip="temperature"] .u-over')
+    box = plot.bounding_box()
+    page.mouse.move(box["x"] + box["width"] - 1, box["y"] + 40)
+    expect(page.locator('[data-strip="temperature"] [data-read] b')).to_have_text("90")
+    maximum = page.locator("#statistics tr", has_text="temperature").locator(
+        '[data-statistic="max"]'
+    )
+    expect(maximum).to_have_text("90")
+
+
+def test_a_new_token_is_shown_after_asking(server, open_page):
+    device = _course(server)
+    page = open_page(f"{server.url}/ui/devices/{device['id']}")
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.get_by_role("button", name="Make a new token").click()
+    token = page.locator("#token")
+    expect(token).to_have_text(re.compile(r"^[A-Za-z]{20}$"))
+    answer = server.post(
+        f"/api/devices/{device['id']}/data", {"temperature": 1}, token.inner_text()
+    )
+    assert answer == {"accepted": 1}
+
+
+def test_hostile_names_do_nothing(server, open_page):
+    name = "<img src=x onerror=\"document.title='owned'\">"
+    device = _device(server, name, {name: 1, "state": name})
+    page = open_page(f"{server.url}/?search=onerror")
+    expect(page.get_by_role("link", name=name).first).to_be_visible()
+    server.post(f"/api/devices/{device['id']}/data", {name: 2, "state": "<script>1</script>"})
+    expect(page.locator('[data-metric="state"]')).to_have_text("<script>1</script>")
+    page.goto(f"{server.url}/ui/devices/{device['id']}")
+    page.wait_for_selector("canvas")
+    assert page.title().startswith("<img")
+
+
+def test_colours_and_language_are_remembered(server, open_page):
+    page = open_page(server.url, color_scheme="light")
+    paper = "getComputedStyle(document.body).backgroundColor"
+    light = page.evaluate(paper)
+    page.get_by_role("button", name="Colours").click()
+    page.get_by_role("button", name="Colours").click()
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    assert page.evaluate(paper) != light
+    page.get_by_role("button", name="русский").click()
+    expect(page.locator("html")).to_have_attribute("lang", "ru")
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+
+
+def test_times_are_in_the_browsers_zone(server, open_page):
+    device = _course(server)
+    page = open_page(
+        f"{server.url}/ui/devices/{device['id']}", timezone_id="Asia/Tokyo", locale="ru-RU"
+    )
+    expect(page.locator("html")).to_have_attribute("data-zone", "Asia/Tokyo")
+    here = page.evaluate(
+        "new Date().toLocaleTimeString('ru', {hour: '2-digit', minute: '2-digit'})"
+    )
+    newest = page.locator("#readings tbody time").first.inner_text()
+    minutes = [int(part) for part in re.search(r"(\d\d):(\d\d):", newest).groups()]
+    now = [int(part) for part in here.split(":")]
+    assert (now[0] * 60 + now[1] - minutes[0] * 60 - minutes[1]) % 1440 <= 2
+
+
+@pytest.mark.parametrize("width", [360, 768])
+def test_nothing_sticks_out_of_a_narrow_screen(server, open_page, width):
+    device = _course(server, "A device with a name that is longer than a telephone is wide, by far")
+    page = open_page(server.url, viewport={"width": width, "height": 780})
+    for path in ("/", f"/ui/devices/{device['id']}", "/ui/devices/new"):
+        page.goto(server.url + path)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_reading_needs_no_scripts(server, open_page):
+    device = _course(server)
+    page = open_page(f"{server.url}/ui/devices/{device['id']}", java_script_enabled=False)
+    expect(page.locator('[data-strip="temperature"] svg path.line')).to_be_visible()
+    expect(page.locator("#readings tbody tr")).to_have_count(50)
+    page.get_by_role("link", name="1 h", exact=True).click()
+    expect(
+        page.locator("#statistics tr", has_text="temperature").locator('[data-statistic="count"]')
+    ).to_have_text("60")
+    page.goto(f"{server.url}/ui/devices/new")
+    page.get_by_label("Name").fill("Scriptless")
+    page.get_by_role("button", name="Add", exact=True).click()
+    expect(page.locator("#token")).to_have_text(re.compile(r"^[A-Za-z]{20}$"))
+
+
+def test_signing_in_and_out_where_it_is_required(start_server, open_page):
+    server = start_server("--auth", "required")
+    server.post(
+        "/api/users/",
+        {"username": "ada", "email": "ada@example.org", "password": "correct horse battery"},
+    )
+    page = open_page(server.url)
+    assert page.url.startswith(f"{server.url}/sign-in")
+    page.get_by_label("User name or e-mail").fill("ada")
+    page.get_by_label("Password").fill("correct horse battery")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("The paper is still blank")
+    expect(page.get_by_text("ada", exact=True)).to_be_visible()
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
+    page.goto(server.url)
+    assert page.url.startswith(f"{server.url}/sign-in")
+
+
+def test_a_lost_connection_is_said_and_found_again(start_server, open_page):
+    server = start_server()
+    device = _course(server)
+    page = open_page(server.url, expected_error="net::ERR_")
+    lost = page.get_by_text("The live connection is lost")
+    value = page.locator(f'[data-device="{device["id"]}"][data-metric="temperature"]')
+    server.post(f"/api/devices/{device['id']}/data", {"temperature": 33})
+    expect(value).to_have_text("33")
+    server.stop()
+    expect(lost).to_be_visible()
+    server = start_server(port=server.url.rpartition(":")[2])
+    expect(lost).to_be_hidden()
+    server.post(f"/api/devices/{device['id']}/data", {"temperature": 34})
+    expect(value).to_have_text("34")
