@@ -161,8 +161,9 @@ class World:
         )
         keep_alive = more.pop("keep_alive", 0)
         peer.send(p.Connect(version, client_id, clean, keep_alive, properties=properties, **more))
-        answers = peer.take(p.Connack)
+        answers = [one for one in peer.inbox if isinstance(one, p.Connack)]
         peer.connack = answers[0] if answers else None
+        peer.inbox = [one for one in peer.inbox if one is not peer.connack]
         return peer
 
     def restart(self):

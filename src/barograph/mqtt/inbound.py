@@ -118,13 +118,13 @@ class Inbound:
             self._broker.route(self._session, batch.accepted(), now)
             outcomes = {**batch.decided, **batch.refusals()}
             if batch.mixed:
-                self._settle_receipts(batch, outcomes, now)
-            if not self.open:
-                continue
-            if outcomes:
+                self._settle_receipts(batch, outcomes)
+            if self.open and outcomes:
                 self._confirm(batch, outcomes, now)
-            elif batch.words:
+            elif self.open and batch.words:
                 self._put(pack(batch.words))
+        if not self.open and self._session.link is not None:
+            self._session.link.settled_elsewhere(now)
 
     def close(self) -> None:
         """Nothing more can be sent. What the host still has will be routed, not answered."""
@@ -197,7 +197,7 @@ class Inbound:
         repeated = {batch.words[i] & 0xFFFF for i in batch.decided if is_receipt(batch.words[i])}
         return any(receipts.get(packet_id) is False for packet_id in repeated - own)
 
-    def _settle_receipts(self, batch: Batch, outcomes: dict[int, Reason], now: float) -> None:
+    def _settle_receipts(self, batch: Batch, outcomes: dict[int, Reason]) -> None:
         """Remember, or forget, the QoS 2 identifiers of the batch."""
         session = self._session
         for i, word in enumerate(batch.words):
@@ -210,8 +210,6 @@ class Inbound:
             elif outcomes[i] is Reason.SUCCESS and packet_id not in session.receipts:
                 # It repeats a message that was then refused: let the client send it anew.
                 outcomes[i] = Reason.UNSPECIFIED_ERROR
-        if session.link is not None:
-            session.link.settled_elsewhere(now)
 
     def _refuses(self, outcome: Reason) -> bool:
         """Whether the client will hear a no."""
