@@ -124,6 +124,7 @@ def _banner(program: wiring.Program, settings: Settings, url: str) -> None:
 
 
 def _log(level: str) -> None:
+    logging.getLogger("uvicorn").setLevel("WARNING")
     plain = logging.StreamHandler()
     plain.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     handler = RichHandler(console=Console(stderr=True), show_path=False)
