@@ -15,6 +15,7 @@ from barograph.services.analytics import Analytics
 from barograph.services.analytics_job import AnalyticsJob
 from barograph.services.assets import AssetService
 from barograph.services.devices import DeviceService
+from barograph.services.ingest import Ingest
 from barograph.services.jobs import JobService
 from barograph.services.latest import Latest
 from barograph.services.live import InProcessLiveBus
@@ -22,6 +23,7 @@ from barograph.services.passwords import Passwords
 from barograph.services.readings import Readings
 from barograph.services.registry import Registry
 from barograph.services.telemetry import Telemetry
+from barograph.services.writer import Writer
 from barograph.stores.catalog.catalog import SqlCatalog
 from barograph.stores.readings.memory import MemoryReadingStore
 from barograph.stores.readings.parquet import write_parquet
@@ -123,7 +125,7 @@ class Announcements(list):
 
 @pytest.fixture
 def core(parts):
-    """`parts`, and the services that give readings, summaries and jobs."""
+    """`parts`, and the services that take readings and give readings, summaries and jobs."""
     parts.zone = UTC
     parts.telemetry = Telemetry()
     parts.live = InProcessLiveBus(parts.limits.live_backlog_events_max)
@@ -146,7 +148,15 @@ def core(parts):
         {"analytics": AnalyticsJob(parts.analytics)},
     )
     parts.fleet = Fleet(parts)
-    return parts
+    parts.ingest = Ingest(parts.registry, parts.limits)
+    parts.writer = Writer(
+        parts.store,
+        backlog_readings_max=parts.limits.backlog_readings_max,
+        on_commit=(parts.latest.update, parts.live.publish),
+        telemetry=parts.telemetry,
+    )
+    yield parts
+    parts.writer.close()
 
 
 @pytest.fixture

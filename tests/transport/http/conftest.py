@@ -1,13 +1,16 @@
 """The routes of users, sign-in, devices and assets on real services."""
 
 import asyncio
+import hashlib
 
 import httpx
 import pytest
 from fastapi import FastAPI
 
+from barograph.domain.user import Token
 from barograph.transport.http import assets, auth, devices, problems, users
 from barograph.transport.http.access import Access
+from barograph.transport.http.app import HttpApplication
 from barograph.transport.http.paths import keep_slashes
 
 
@@ -33,11 +36,12 @@ class Client:
         self._transport = httpx.ASGITransport(
             with_keys, raise_app_exceptions=False, client=(address, 50_000)
         )
+        self.headers = {}
 
     def request(self, method, path, **options):
         async def send():
             async with httpx.AsyncClient(
-                transport=self._transport, base_url="http://barograph"
+                transport=self._transport, base_url="http://barograph", headers=self.headers
             ) as client:
                 return await client.request(method, path, **options)
 
@@ -60,3 +64,38 @@ class Client:
 def client(api):
     """A client that sends no credential of its own."""
     return Client(api)
+
+
+@pytest.fixture
+def application(core):
+    """The whole HTTP application, where everything needs a credential."""
+    return HttpApplication(core, Access(core.registry, core.accounts, "required", ["0.0.0.0"]))
+
+
+@pytest.fixture
+def sign_in(core):
+    """Gives a user or device a token, and returns the headers that carry it."""
+
+    def sign_in(principal):
+        secret = f"token-{principal.kind}-{principal.user_id}-{principal.device_id}"
+        digest = hashlib.sha256(secret.encode()).digest()
+        core.registry.put_token(
+            Token(0, digest, user_id=principal.user_id, device_id=principal.device_id)
+        )
+        return {"Authorization": f"Bearer {secret}"}
+
+    return sign_in
+
+
+@pytest.fixture
+def admin(application, sign_in, fleet):
+    """A client of the whole application that is an administrator."""
+    client = Client(application)
+    client.headers = sign_in(fleet.user("root", role="admin"))
+    return client
+
+
+@pytest.fixture
+def stranger(application):
+    """A client of the whole application that sends no credential of its own."""
+    return Client(application)

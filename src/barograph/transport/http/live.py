@@ -17,8 +17,6 @@ from barograph.transport.http.problems import responses
 from barograph.transport.http.query import parameter, query
 from barograph.transport.http.users import Asker
 
-_HEARTBEAT_SECONDS = 15.0
-
 _HEADERS = {
     "Cache-Control": "no-store",
     "X-Accel-Buffering": "no",  # nginx would hold the events back
@@ -91,7 +89,7 @@ class EventStream(Response):
         self._streams = streams
         self._stream = stream
         self._wants = wants
-        self._heartbeat = asyncio.get_running_loop().time() + _HEARTBEAT_SECONDS
+        self._heartbeat = asyncio.get_running_loop().time() + self._streams.heartbeat_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer the request."""
@@ -116,7 +114,7 @@ class EventStream(Response):
                 await self._stream.woken.wait()
         now = asyncio.get_running_loop().time()
         if now >= self._heartbeat:
-            self._heartbeat = now + _HEARTBEAT_SECONDS
+            self._heartbeat = now + self._streams.heartbeat_seconds
             await self._renew_rights()
         return self._stream.take() or b": nothing new\n\n"
 

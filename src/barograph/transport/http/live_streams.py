@@ -83,7 +83,7 @@ class LiveStream:
             self._waiting.append(_gap(missed))
 
     def offer(self, announced: _Announced) -> None:
-        """Let the wanted readings wait, or count them as missed where there is no room."""
+        """Let the wanted readings wait; those for which there is no room are missed."""
         skip = self._next_id - announced.first_id
         if skip >= len(announced.batch):
             return
@@ -97,11 +97,11 @@ class LiveStream:
         ]
         if not wanted:
             return
-        if self._missed != 0 or len(self._waiting) + len(wanted) > self._events_max:
-            self.miss(len(wanted))
-            return
         wanted.sort()
-        self._waiting += [announced.event(place) for place in wanted]
+        room = self._events_max - len(self._waiting) if self._missed == 0 else 0
+        self._waiting += [announced.event(place) for place in wanted[:room]]
+        if len(wanted) > room:
+            self.miss(len(wanted) - room)
         self.woken.set()
 
     def miss(self, count: int | None) -> None:
@@ -135,6 +135,8 @@ class LiveStreams:
     def __init__(
         self, bus: InProcessLiveBus, registry: Registry, clock: Clock, limits: Limits
     ) -> None:
+        self.heartbeat_seconds = 15.0
+        """How often a stream says something, and its reader's rights are looked at again."""
         self._bus = bus
         self._registry = registry
         self._limits = limits
