@@ -56,8 +56,7 @@ def test_another_users_job_is_not_found(client, sign_in, fleet, ask):
     ("path", "status"),
     [
         ("/api/jobs/999", 404),
-        (f"/api/jobs/{2**63 - 1}", 404),
-        (f"/api/jobs/{2**63}", 422),
+        (f"/api/jobs/{10**30}", 422),
         ("/api/jobs/abc", 422),
         ("/api/jobs?limit=0", 422),
     ],
