@@ -142,6 +142,7 @@ def router(core: Core, streams: LiveStreams | None = None) -> APIRouter:
 
     @routes.get(
         "/api/live",
+        status_code=200,
         response_class=EventStream,
         responses={
             **responses(401, 403, 404, 422),
