@@ -243,14 +243,3 @@ def test_an_answer_that_cannot_be_kept_fails_the_job(service):
     job = jobs.ask(OPERATOR, "work", {})
     jobs.run("me")
     assert "cannot be kept" in jobs.get(OPERATOR, job.id).error
-
-
-def test_ended_jobs_are_removed_after_a_while(core, service):
-    jobs = service(lambda report: None)
-    job = jobs.ask(OPERATOR, "work", {})
-    jobs.run("me")
-    assert jobs.expire() == 0
-    core.clock.now += jobs_module.KEPT + 1
-    assert jobs.expire() == 1
-    with pytest.raises(NotFound):
-        jobs.get(OPERATOR, job.id)

@@ -19,7 +19,6 @@ from barograph.services.jobs import JobService
 logger = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 5.0
-_EXPIRE_SECONDS = 3600.0
 
 
 class InProcessRunner:
@@ -65,15 +64,11 @@ class InProcessRunner:
                 logger.warning("A job could not be interrupted within %g s", timeout_seconds)
 
     def _serve(self, jobs: JobService, owner: str) -> None:
-        expired = float("-inf")
         while not self._stopping.is_set():
             try:
                 while jobs.run(owner, stopping=self._stopping.is_set):
                     if self._stopping.is_set():
                         return
-                if monotonic() - expired > _EXPIRE_SECONDS:
-                    jobs.expire()
-                    expired = monotonic()
             except Unavailable as error:
                 logger.warning("Jobs wait until the catalog answers again: %s", error)
             except Exception:

@@ -24,7 +24,7 @@ from barograph.domain.errors import (
 )
 from barograph.domain.job import Job
 from barograph.domain.limits import Limits
-from barograph.domain.time import DAY, SECOND
+from barograph.domain.time import SECOND
 from barograph.domain.user import Principal, Role
 from barograph.ports.catalog import Catalog, Page
 from barograph.ports.clock import Clock
@@ -37,8 +37,6 @@ ATTEMPTS_MAX = 3
 LEASE = 30 * SECOND
 RENEW_SECONDS = 1.0
 """How often a running job's lease and progress are written, and its cancelling is noticed."""
-KEPT = 7 * DAY
-"""How long an ended job and its result stay."""
 
 _RETRY_AFTER_SECONDS = 30.0
 _RANK: Mapping[Role, int] = {"viewer": 0, "member": 1, "admin": 2}
@@ -150,10 +148,6 @@ class JobService:
         with self._holding(job, owner) as hold:
             self._work(job, owner, hold, stopping)
         return True
-
-    def expire(self) -> int:
-        """Remove the jobs that ended long ago; how many."""
-        return self._catalog.jobs.expire(self._clock() - KEPT)
 
     def _work(self, job: Job, owner: str, hold: _Hold, stopping: Callable[[], bool]) -> None:
         def report(progress: float) -> None:
