@@ -71,8 +71,8 @@ def _check_value(value: Any, at: str, depth: int) -> None:
     if depth < 0:
         raise InvalidInput.of("attributes", "this is nested too deeply")
     if isinstance(value, str):
-        if "\x00" in value or not _encodable(value):
-            raise InvalidInput.of(at, "no NUL character and no half of a surrogate pair")
+        if not _encodable(value):
+            raise InvalidInput.of(at, "a string has no half of a surrogate pair")
     elif isinstance(value, Mapping):
         for key, inner in value.items():
             _check_value(key, at, depth)

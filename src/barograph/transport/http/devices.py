@@ -37,6 +37,7 @@ RoundTime = Annotated[
     Field(
         ge=0,
         le=ROUND_TIME_MAX // SECOND,
+        strict=True,
         description="Seconds to whose multiples the times of readings are rounded down; 0 does "
         "not, null does what the setting `round_time` says.",
     ),

@@ -9,8 +9,8 @@ from barograph.domain.time import format_time
 from barograph.services.names import EMAIL_CHARS_MAX, EMAIL_PATTERN, NAME_CHARS_MAX, NAME_PATTERN
 from barograph.transport.http.paths import with_slashes
 
-ID_MAX = 2**63 - 1
-"""What every catalog can count to."""
+ID_MAX = 2**53 - 1
+"""What every catalog can count to, and every JSON reader can read exactly."""
 
 T = TypeVar("T")
 
@@ -18,6 +18,8 @@ T = TypeVar("T")
 def _number(value: object) -> object:
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 19:
         return int(value)
+    if isinstance(value, float) and value.is_integer():
+        return int(value)  # to JSON, 7.0 is a whole number
     return value
 
 
@@ -29,7 +31,7 @@ Id = Annotated[
         {
             "anyOf": [
                 {"type": "integer", "minimum": 1, "maximum": ID_MAX},
-                {"type": "string", "pattern": "^0*[1-9][0-9]{0,16}$", "maxLength": 18},
+                {"type": "string", "pattern": "^0*[1-9][0-9]{0,14}$", "maxLength": 18},
             ]
         }
     ),
