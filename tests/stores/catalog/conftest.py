@@ -13,7 +13,7 @@ import secrets
 from collections.abc import Callable, Iterator
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import OperationalError
 
 from barograph.domain.device import Device
@@ -68,23 +68,28 @@ def empty_url(request, tmp_path) -> Iterator[str]:
 
 @pytest.fixture(scope="session", params=BACKENDS)
 def catalog_url(request, tmp_path_factory) -> Iterator[str]:
-    """The URL of a catalog that the session's tests share."""
+    """The URL of the database that the session's tests share."""
     with empty_database(request.param, tmp_path_factory.mktemp("catalog")) as url:
-        with contextlib.closing(SqlCatalog(url)):
-            pass
         yield url
 
 
+@pytest.fixture(scope="session")
+def opened(catalog_url) -> Iterator[tuple[Catalog, Engine]]:
+    """The shared catalog, and a way around it."""
+    engine = create_engine(read_url(catalog_url))
+    with contextlib.closing(SqlCatalog(catalog_url, connections_max=20)) as catalog:
+        yield catalog, engine
+    engine.dispose()
+
+
 @pytest.fixture
-def catalog(catalog_url) -> Iterator[Catalog]:
+def catalog(opened) -> Catalog:
     """An empty catalog."""
-    cleaner = create_engine(read_url(catalog_url))
-    with cleaner.begin() as connection:
+    catalog, engine = opened
+    with engine.begin() as connection:
         for table in reversed(metadata.sorted_tables):
             connection.execute(table.delete())
-    cleaner.dispose()
-    with contextlib.closing(SqlCatalog(catalog_url, connections_max=20)) as opened:
-        yield opened
+    return catalog
 
 
 @pytest.fixture

@@ -156,6 +156,8 @@ def test_a_device_cannot_be_changed_into_what_is_not_allowed(catalog, device):
         catalog.devices.update(other.id, {"created_time": 5})
     with pytest.raises(InvalidInput, match="attributes: cannot be written as JSON"):
         catalog.devices.update(other.id, {"attributes": {"x": float("nan")}})
+    with pytest.raises(InvalidInput, match="round_time: 1267650600228229401496703205376 is too la"):
+        catalog.devices.update(other.id, {"round_time": 2**100})
     with pytest.raises(NotFound, match="no device 7000000"):
         catalog.devices.update(7_000_000, {"name": "x"})
     assert catalog.devices.get(other.id) == other

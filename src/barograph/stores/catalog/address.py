@@ -55,10 +55,10 @@ def read_url(text: str) -> URL:
         )
     url = url.set(drivername=_DRIVERS.get(url.drivername, url.drivername))
     if url.get_backend_name() == "sqlite":
-        if not url.database or url.database == ":memory:" or url.query:
+        if not url.database or url.database == ":memory:" or set(url.query) - {"timeout"}:
             raise ConfigurationError(
-                "a catalog in SQLite needs the path of its file and nothing more: "
-                "sqlite:////var/lib/barograph/data.db"
+                "a catalog in SQLite needs the path of its file, and at most how many seconds to wait "
+                "for other programs: sqlite:////var/lib/barograph/data.db?timeout=15"
             )
     elif not url.database:
         raise ConfigurationError(f"the catalog's URL names no database: write it like {_EXAMPLES}")

@@ -22,7 +22,8 @@ def first(tx: Connection, table: Table, *where: ColumnElement[bool]) -> Row[Any]
 
 
 def insert(tx: Connection, table: Table, values: Mapping[str, Any]) -> Row[Any]:
-    """A new row of a table with an `id`, as it stands there now."""
+    """A new row of a table with an `id`, as it stands there now; raises `InvalidInput`."""
+    _check_numbers(values)
     result = tx.execute(table.insert().values(values))
     key = result.inserted_primary_key
     assert key is not None, "a single row was inserted"
@@ -32,13 +33,21 @@ def insert(tx: Connection, table: Table, values: Mapping[str, Any]) -> Row[Any]:
 def change(
     tx: Connection, table: Table, noun: str, row_id: int, values: Mapping[str, Any]
 ) -> Row[Any]:
-    """The row after `values` were set; raises `NotFound`."""
+    """The row after `values` were set; raises `NotFound` and `InvalidInput`."""
+    _check_numbers(values)
     if values:
         tx.execute(update(table).where(table.c.id == row_id).values(values))
     row = first(tx, table, table.c.id == row_id)
     if row is None:
         raise missing(noun, row_id)
     return row
+
+
+def _check_numbers(values: Mapping[str, Any]) -> None:
+    """Refuse what does not fit 64 bits, which every driver would refuse in its own way."""
+    for name, value in values.items():
+        if isinstance(value, int) and not -_NUMBER_MAX <= value <= _NUMBER_MAX:
+            raise InvalidInput.of(name, f"{value} is too large a number")
 
 
 def lock(tx: Connection, table: Table, noun: str, row_id: int) -> Row[Any]:
