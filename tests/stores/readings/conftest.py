@@ -13,10 +13,18 @@ import pytest
 
 from barograph.domain.errors import Unavailable
 from barograph.ports.reading_store import ReadingStore
+from barograph.stores.readings.duckdb import DuckDBReadingStore, Sizes
 from barograph.stores.readings.memory import MemoryReadingStore
 
 STORES: dict[str, Callable[[Path], ReadingStore]] = {
     "memory": lambda _: MemoryReadingStore(),
+    "duckdb": lambda directory: DuckDBReadingStore(directory, memory_mb=128),
+    "duckdb in tiny pieces": lambda directory: DuckDBReadingStore(
+        directory,
+        memory_mb=128,
+        journal_segment_bytes_max=2_000,
+        sizes=Sizes(spill_rows=4, tail_rows_max=8, segment_rows=16, slice_rows=5),
+    ),
 }
 """Name to what opens the store that lives in a directory."""
 

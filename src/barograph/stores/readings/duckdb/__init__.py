@@ -1,0 +1,6 @@
+"""Readings in DuckDB."""
+
+from barograph.stores.readings.duckdb.maintenance import Sizes
+from barograph.stores.readings.duckdb.store import DuckDBReadingStore
+
+__all__ = ["DuckDBReadingStore", "Sizes"]
