@@ -32,7 +32,7 @@ from barograph.services.registry import Registry
 from barograph.services.telemetry import Telemetry
 from barograph.services.writer import Writer
 from barograph.stores.catalog.catalog import SqlCatalog
-from barograph.stores.readings.duckdb import DuckDBReadingStore
+from barograph.stores.readings.duckdb.store import DuckDBReadingStore
 from barograph.stores.readings.parquet import write_parquet
 from barograph.transport.http.access import Access
 from barograph.transport.http.app import HttpApplication
@@ -69,7 +69,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Program:
     with ExitStack() as opened:
         store = DuckDBReadingStore(
             directory / READINGS_DIRECTORY,
-            memory_limit_mb=settings.memory_limit_mb,
+            memory_mb=settings.memory_limit_mb,
             threads=settings.store_threads or os.cpu_count() or 1,
         )
         opened.callback(store.close)

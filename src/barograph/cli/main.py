@@ -44,5 +44,5 @@ def main() -> None:
     try:
         app()
     except BarographError as error:
-        Console(stderr=True).print(f"[red]barograph:[/red] {error}", highlight=False, markup=True)
+        Console(stderr=True).print(f"[red]barograph:[/red] {error}", highlight=False, soft_wrap=True)
         sys.exit(2)

@@ -124,7 +124,8 @@ def _banner(program: wiring.Program, settings: Settings, url: str) -> None:
 
 
 def _log(level: str) -> None:
-    logging.getLogger("uvicorn").setLevel("WARNING")
+    for talkative in ("uvicorn", "alembic"):
+        logging.getLogger(talkative).setLevel("WARNING")
     plain = logging.StreamHandler()
     plain.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     handler = RichHandler(console=Console(stderr=True), show_path=False)

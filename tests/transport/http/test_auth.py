@@ -78,10 +78,10 @@ def test_signing_out_ends_the_session(client):
 def test_the_set_up_link_makes_the_first_administrator_once(client, parts):
     link = parts.accounts.setup_link_token()
     root = {"token": link, "username": "root", "password": PASSWORD}
-    assert client.post("/setup", json={**root, "token": "x"}).status_code == 403
-    assert client.post("/setup", json={**root, "password": "short"}).status_code == 422
-    assert client.post("/setup", json={**root, "username": "Ada"}).status_code == 409
-    answer = client.post("/setup", json=root)
+    assert client.post("/api/setup", json={**root, "token": "x"}).status_code == 403
+    assert client.post("/api/setup", json={**root, "password": "short"}).status_code == 422
+    assert client.post("/api/setup", json={**root, "username": "Ada"}).status_code == 409
+    answer = client.post("/api/setup", json=root)
     assert (answer.status_code, answer.json()) == (201, {"id": 2, "username": "root"})
     assert parts.catalog.users.get(2).role == "admin"
-    assert client.post("/setup", json={**root, "username": "eve"}).status_code == 403
+    assert client.post("/api/setup", json={**root, "username": "eve"}).status_code == 403

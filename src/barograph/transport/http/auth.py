@@ -74,7 +74,7 @@ def router(core: Core) -> APIRouter:
         """End the session. Its access token expires by itself."""
         accounts.sign_out(body.refresh_token)
 
-    @routes.post("/setup", status_code=201, responses=responses(400, 403, 409, 413, 422))
+    @routes.post("/api/setup", status_code=201, responses=responses(400, 403, 409, 413, 422))
     def set_up(body: FirstAdministrator) -> Claimed:
         """Make the first administrator, with the link that the first start printed."""
         user = accounts.claim_setup(body.token, body.username, body.password, body.email)
