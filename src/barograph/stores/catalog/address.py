@@ -74,10 +74,15 @@ def connect_arguments(url: URL) -> dict[str, Any]:
 def make_file(url: URL) -> None:
     """Make the SQLite file, readable by its owner only, if there is none."""
     path = Path(url.database or "")
+    if path.exists():
+        # Not to be opened here: closing it would end the locks that this process has on it.
+        return
     try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        return
     except OSError as error:
         raise ConfigurationError(
-            f"the catalog's file {path} cannot be opened ({error.strerror}): "
+            f"the catalog's file {path} cannot be made ({error.strerror}): "
             "its directory must be there, and be writable for this program"
         ) from error

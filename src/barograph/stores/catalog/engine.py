@@ -3,12 +3,14 @@
 import contextlib
 import logging
 import operator
+import sqlite3
 import threading
+import time
 from collections.abc import Callable, Container, Iterator, Mapping
 from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, create_engine, event, text
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 from sqlalchemy.exc import DBAPIError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -176,12 +178,30 @@ def _prepare_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) ->
     # Transactions begin where `_begin_sqlite` says, not where the driver guesses.
     connection.isolation_level = None
     cursor = connection.cursor()
-    # With a write-ahead log readers and the writer do not wait for each other; only FULL syncs it at
-    # each commit.
-    cursor.execute("PRAGMA journal_mode = WAL")
+    _use_write_ahead_log(cursor)
+    # Nothing less syncs the log at each commit.
     cursor.execute("PRAGMA synchronous = FULL")
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.close()
+
+
+def _use_write_ahead_log(cursor: DBAPICursor) -> None:
+    """Let readers and the writer not wait for each other. The file remembers it.
+
+    Of several who open a new file at once, SQLite refuses all but one without any waiting, so the
+    waiting is done here.
+    """
+    cursor.execute("PRAGMA busy_timeout")
+    deadline = time.monotonic() + cursor.fetchall()[0][0] / 1000
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.005)
+        else:
+            return
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -86,6 +86,8 @@ def _alone(connection: Connection) -> Iterator[None]:
             raise Unavailable("another process has been changing the catalog's tables for 20 s")
         try:
             yield
+            # Who comes next must find the version that was noted last.
+            connection.execute(text("COMMIT"))
         finally:
             connection.execute(text(f"SELECT RELEASE_LOCK({_MYSQL_LOCK})"))
     else:
