@@ -17,7 +17,9 @@ CHROMIUM = Path("/usr/bin/chromium")
 expect.set_options(timeout=20_000)
 
 
-@pytest.fixture(scope="session")
+# Not of the session: while Playwright is there its event loop occupies the thread, and the tests of
+# other rooms could not start theirs.
+@pytest.fixture(scope="module")
 def chromium():
     if not CHROMIUM.exists():
         assert os.environ.get("CI") != "true", f"{CHROMIUM} is missing"

@@ -69,6 +69,19 @@ def test_values_arrive_without_a_reload(server, open_page):
     assert page.evaluate("window.stayed")
 
 
+def test_a_metric_that_the_page_does_not_know_yet_appears(server, open_page):
+    device = server.post("/api/devices/", {"name": "Bare"})
+    page = open_page(server.url)
+    row = page.locator(f'li[data-device="{device["id"]}"]')
+    expect(row).to_contain_text("no readings yet")
+    server.post(f"/api/devices/{device['id']}/data", {"pressure": 1013.25})
+    expect(row.locator('[data-metric="pressure"]')).to_have_text("1,013.2")
+    page.goto(f"{server.url}/ui/devices/{device['id']}")
+    expect(page.locator("#newest")).to_contain_text("pressure")
+    server.post(f"/api/devices/{device['id']}/data", {"wind": 4})
+    expect(page.locator('#newest [data-metric="wind"]')).to_have_text("4")
+
+
 def test_search_narrows_the_list_while_typing(server, open_page):
     _course(server, "Needle")
     _course(server, "Haystack")

@@ -81,3 +81,13 @@ def test_hostile_names_are_only_text(browser, core, write, name):
 def test_a_piece_of_the_page_is_answered_to_htmx(browser):
     assert "<html" not in browser.get("/ui/devices/new", hx_request="true").text
     assert "<html" in browser.get("/ui/devices/new").text
+
+
+def test_newest_readings_are_told_of_ones_own_devices_only(core, stranger, greenhouse, ada, write):
+    own, _ = core.devices.create(Principal("user", ada.id), "Own")
+    write(own, [(core.clock(), {"x": 1.5})])
+    stranger.send("/sign-in", username="ada", password="correct horse battery")
+    answer = stranger.get(f"/ui/newest?device={own.id}&device={greenhouse.id}&device=404")
+    assert answer.json() == [
+        {"device_id": own.id, "metric": "x", "value": 1.5, "ts": "2025-10-09T08:53:20Z"}
+    ]

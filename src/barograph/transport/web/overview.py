@@ -1,17 +1,19 @@
 """The first page: the devices, their newest values and the course of the last day."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Form, Query
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, JSONResponse
 
 from barograph.domain.batch import Reading
 from barograph.domain.device import Device
-from barograph.domain.errors import Conflict, InvalidInput
-from barograph.domain.time import DAY, MINUTE
+from barograph.domain.errors import Conflict, InvalidInput, NotFound
+from barograph.domain.time import DAY, MINUTE, format_time
+from barograph.domain.user import require_device
 from barograph.services.core import Core
 from barograph.transport.web.chart import courses
 from barograph.transport.web.drawing import Drawing, draw
@@ -132,8 +134,33 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
             page=page,
             pages=-(-found.total // _PAGE_DEVICES),
             page_url=page_url,
+            shown_metrics=_SHOWN_METRICS,
             may_create=visit.principal.role != "viewer",
             is_operator=visit.principal.kind == "operator",
+        )
+
+    @pages.get("/ui/newest")
+    def newest(
+        visit: Annotated[Visit, Depends(visits.known)],
+        device: Annotated[list[int], Query(max_length=2 * _PAGE_DEVICES)],
+    ) -> JSONResponse:
+        """The newest readings of devices, in the form of the live stream's events."""
+        assert visit.principal is not None
+        mine = []
+        for one in device:
+            with suppress(NotFound):  # it was deleted or handed over while the page was open
+                mine.append(require_device(visit.principal, core.registry.device(one)))
+        return JSONResponse(
+            [
+                {
+                    "device_id": found.id,
+                    "metric": metric,
+                    "value": reading.value,
+                    "ts": format_time(reading.time),
+                }
+                for found in mine
+                for metric, reading in newest_of(core, found)
+            ]
         )
 
     @pages.get("/ui/devices/new")

@@ -76,9 +76,22 @@ function enhance() {
 
 document.addEventListener("htmx:after:swap", enhance);
 
-// Readings were missed: the overview asks for the newest values once more.
-document.addEventListener("live:gap", () => {
-  const devices = document.getElementById("devices");
-  if (devices) window.htmx.ajax("GET", location.href, { source: devices, target: devices, select: "#devices", swap: "outerMorph" });
+// What the stream cannot tell is asked of the server: a metric that the page does not show yet, and
+// now and then the small curves.
+const refreshed = new Map();
+
+function refresh(id, { atMostEvery = 3000 } = {}) {
+  const element = document.getElementById(id);
+  const now = Date.now();
+  if (!element || document.hidden || now - (refreshed.get(id) ?? 0) < atMostEvery) return;
+  refreshed.set(id, now);
+  window.htmx.ajax("GET", location.href, { source: element, target: element, select: `#${id}`, swap: "outerMorph" });
+}
+
+document.addEventListener("live:new", ({ detail }) => {
+  const place = document.querySelector(`[data-metrics="${detail.device}"]`);
+  if (place && place.childElementCount < Number(place.dataset.room)) refresh(place.id || "devices");
 });
+setInterval(() => refresh("devices"), 300_000);
+
 enhance();

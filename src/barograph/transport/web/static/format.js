@@ -13,6 +13,7 @@ export function formatValue(value) {
   return new Intl.NumberFormat(language, {
     minimumFractionDigits: digits,
     maximumFractionDigits: digits,
+    roundingMode: "halfEven",
   }).format(value);
 }
 

@@ -8,7 +8,7 @@ const pending = new Map();
 let source = null;
 let watched = "";
 let retry = 0;
-let lastEvent = "";
+let opened = false;
 
 /** Have `listener({device, metric, value, time})` called for each reading; `time` in seconds. */
 export function onReading(listener) {
@@ -30,17 +30,24 @@ export function watch() {
 function connect() {
   disconnect();
   if (!watched || document.hidden) return;
-  const asked = new URLSearchParams({ device: watched });
-  if (lastEvent) asked.set("last_event_id", lastEvent);
-  source = new EventSource(`/api/live?${asked}`);
-  source.addEventListener("open", () => lost(false));
+  source = new EventSource(`/api/live?${new URLSearchParams({ device: watched })}`);
+  source.addEventListener("open", () => {
+    lost(false);
+    missed();
+  });
   source.addEventListener("reading", take);
-  source.addEventListener("gap", () => document.dispatchEvent(new Event("live:gap")));
+  source.addEventListener("gap", missed);
   source.addEventListener("error", () => {
     lost(true);
     // The browser tries again by itself unless the server refused.
     if (source?.readyState === EventSource.CLOSED) retry = setTimeout(connect, 5000);
   });
+}
+
+function missed() {
+  catchUp();
+  if (opened) document.dispatchEvent(new Event("live:gap"));
+  opened = true;
 }
 
 function disconnect() {
@@ -58,12 +65,22 @@ function lost(isLost) {
 
 function take(event) {
   const reading = readingOf(JSON.parse(event.data));
-  lastEvent = event.lastEventId;
   for (const listener of listeners) listener(reading);
-  // Many readings of one metric may come at once: the page shows the newest, a few times a second.
+  keep(reading);
+}
+
+/** Many readings of one metric may come at once: the page shows the newest, a few times a second. */
+function keep(reading) {
   if (!pending.size) setTimeout(show, 200);
   const key = `${reading.device}\n${reading.metric}`;
   if (!((pending.get(key)?.time ?? -1) > reading.time)) pending.set(key, reading);
+}
+
+/** What was committed before the stream began, or while it was away. */
+async function catchUp() {
+  const asked = watched.split(",").map((id) => ["device", id]);
+  const answer = await fetch(`/ui/newest?${new URLSearchParams(asked)}`).catch(() => null);
+  if (answer?.ok && !answer.redirected) for (const data of await answer.json()) keep(readingOf(data));
 }
 
 function readingOf(data) {
@@ -77,11 +94,15 @@ function readingOf(data) {
 
 function show() {
   for (const reading of pending.values()) {
+    let isNew = true;
     for (const element of document.querySelectorAll(`[data-device="${reading.device}"]`)) {
-      if (element.dataset.metric === reading.metric) value(element, reading);
-      else if (element.hasAttribute("data-ago")) seen(element, reading.time);
+      if (element.dataset.metric === reading.metric) {
+        value(element, reading);
+        isNew = false;
+      } else if (element.hasAttribute("data-ago")) seen(element, reading.time);
     }
     for (const panel of document.querySelectorAll(`[data-waiting="${reading.device}"]`)) arrived(panel, reading);
+    if (isNew) document.dispatchEvent(new CustomEvent("live:new", { detail: reading }));
   }
   pending.clear();
 }
@@ -89,7 +110,9 @@ function show() {
 function value(element, reading) {
   if (Number(element.dataset.time ?? 0) > reading.time) return;
   element.dataset.time = reading.time;
-  element.textContent = formatValue(reading.value);
+  const text = formatValue(reading.value);
+  if (element.textContent === text) return;
+  element.textContent = text;
   element.classList.remove("wet");
   requestAnimationFrame(() => element.classList.add("wet"));
 }
