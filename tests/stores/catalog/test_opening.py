@@ -15,7 +15,6 @@ from barograph.domain.errors import ConfigurationError, Conflict, Unavailable
 from barograph.ports.catalog import Catalog
 from barograph.stores.catalog.address import read_url
 from barograph.stores.catalog.catalog import SqlCatalog
-from barograph.stores.catalog.engine import Database
 from barograph.stores.catalog.schema import metadata
 
 
@@ -272,17 +271,3 @@ def test_a_backup_does_not_overwrite(tmp_path, sqlite_url):
 def test_a_catalog_on_a_server_is_not_backed_up_here(catalog, tmp_path):
     with pytest.raises(Unavailable, match="use pg_dump or mariadb-dump"):
         catalog.backup(tmp_path / "copy")
-
-
-def test_opening_a_catalog_again_does_not_end_the_locks_of_its_process(sqlite_url):
-    database = Database(read_url(sqlite_url), 1)
-
-    def work(_):
-        Database(read_url(sqlite_url), 1).close()
-        file = read_url(sqlite_url).database
-        other = f"import sqlite3; sqlite3.connect({file!r}, 0).execute('BEGIN IMMEDIATE')"
-        refused = subprocess.run([sys.executable, "-c", other], stderr=subprocess.PIPE, timeout=60)
-        assert b"database is locked" in refused.stderr
-
-    database.write(work)
-    database.close()

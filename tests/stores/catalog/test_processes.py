@@ -54,6 +54,24 @@ def test_processes_take_each_job_once(sqlite_url):
     assert sorted(taken) == jobs
 
 
+ADDER = """
+catalog = SqlCatalog(sys.argv[1])
+print([user.username for user in catalog.users.list(limit=9).items])
+catalog.users.create(sys.argv[2], None, None, "member", 1)
+catalog.close()
+"""
+
+
+def test_a_catalog_opened_twice_in_a_process_stays_shared_with_others(sqlite_url):
+    """Closing a file ends all locks that the process has on it; SQLite's must outlive an opening."""
+    with contextlib.closing(SqlCatalog(sqlite_url)) as catalog:
+        SqlCatalog(sqlite_url).close()
+        # Were the lock lost, this child would remove the log that `catalog` goes on writing to.
+        assert child(ADDER, sqlite_url, "ann").communicate(timeout=60)[0] == "[]\n"
+        catalog.users.create("bob", None, None, "member", 1)
+        assert child(ADDER, sqlite_url, "eve").communicate(timeout=60)[0] == "['ann', 'bob']\n"
+
+
 DOOMED = """
 catalog = SqlCatalog(sys.argv[1])
 number = 0
