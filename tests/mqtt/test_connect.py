@@ -365,6 +365,12 @@ def test_a_disconnect_drops_its_text_when_the_client_takes_only_small_packets(wo
     assert peer.take() == [p.Disconnect(Reason.MALFORMED_PACKET)]
 
 
+def test_a_connack_drops_its_text_when_the_client_takes_only_small_packets(world):
+    peer = world.join("c", maximum_packet_size=20, authentication_method="x")
+    assert peer.inbox == []
+    assert peer.connack == p.Connack(False, Reason.BAD_AUTHENTICATION_METHOD)
+
+
 def test_shutting_down_tells_every_client(world):
     five, three, early = world.join("a"), world.join("b", V3), world.peer()
     world.broker.shut_down(world.now)

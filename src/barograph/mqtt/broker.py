@@ -21,7 +21,8 @@ from barograph.mqtt.errors import PeerError
 from barograph.mqtt.journal import Change, SessionKey, Snapshot
 from barograph.mqtt.limits import MqttLimits
 from barograph.mqtt.message import RETAIN, Message, Published
-from barograph.mqtt.packets import V5, Connect, Options
+from barograph.mqtt.opening import granted_expiry
+from barograph.mqtt.packets import Connect, Options
 from barograph.mqtt.reason import Reason
 from barograph.mqtt.retained import Retained
 from barograph.mqtt.session import Link, Session
@@ -230,7 +231,7 @@ class Broker:
             self._end_session(session, now)  # [MQTT-3.1.2-4]
             session = None
         present = session is not None
-        expiry = self.granted_expiry(connect)
+        expiry = granted_expiry(connect, self.limits)
         if session is None:
             session = Session(key, expiry, self.limits, self._changes.append)
             self._sessions[key] = session
@@ -239,13 +240,6 @@ class Broker:
         session.link = link
         self.timers.cancel(_SessionTimer(key))
         return session, present
-
-    def granted_expiry(self, connect: Connect) -> int:
-        """Seconds for which the session will outlive its connection."""
-        longest = self.limits.session_expiry_seconds_max
-        if connect.version == V5:
-            return min(connect.properties.session_expiry or 0, longest)
-        return 0 if connect.clean_start else longest
 
     def link_lost(self, link: Link, session: Session | None, now: float) -> None:
         """The connection is over. What becomes of the session and its will is decided here."""

@@ -30,10 +30,10 @@ from barograph.mqtt.framing import Framing
 from barograph.mqtt.inbound import Inbound
 from barograph.mqtt.intake import NO_REFUSALS, SCAN_PACKET_BYTES_MAX, Batch, scan
 from barograph.mqtt.message import Message
+from barograph.mqtt.opening import check_connect, connack_properties, granted_keep_alive
 from barograph.mqtt.properties import NONE, Properties
 from barograph.mqtt.reason import ALLOWED, CONNACK_3, DISCONNECT_FROM_CLIENT, FAILURE, Reason
 from barograph.mqtt.session import Delivery, Session
-from barograph.mqtt.topics import check_name
 
 KEEP_ALIVE_FACTOR: Final = 1.5  # 3.1.2.10
 
@@ -156,13 +156,13 @@ class Connection:
         asked = connect.properties
         aliases = min(asked.topic_alias_maximum or 0, self._limits.topic_alias_maximum)
         self._writer = PublishWriter(connect.version, asked.maximum_packet_size, aliases)
-        keep_alive = self._granted_keep_alive(connect)
+        keep_alive = granted_keep_alive(connect, self._limits)
         self._silence_max = keep_alive * KEEP_ALIVE_FACTOR or None
         self._last_seen = now
         self._broker.timers.cancel(self)
         if self._silence_max is not None:
             self._broker.timers.set(self, now + self._silence_max)
-        told = self._connack_properties(connect, client_id, keep_alive)
+        told = connack_properties(connect, client_id, self._limits)
         self._send(p.Connack(present, Reason.SUCCESS, told))
         session.attach(self, asked.receive_maximum or 65_535)
         self._broker.pump(session, now)
@@ -349,23 +349,7 @@ class Connection:
 
     def _connect(self, connect: p.Connect, events: list[Event]) -> None:
         self.connect = connect
-        if len(connect.client_id.encode()) > self._limits.client_id_bytes_max:
-            raise PeerError(
-                Reason.CLIENT_IDENTIFIER_NOT_VALID,
-                f"a client identifier has at most {self._limits.client_id_bytes_max} bytes here",
-            )
-        if not connect.client_id and connect.version == p.V3 and not connect.clean_start:
-            # 3.1.1 [MQTT-3.1.3-8]
-            raise PeerError(
-                Reason.CLIENT_IDENTIFIER_NOT_VALID, "an empty identifier needs Clean Session"
-            )
-        if connect.properties.authentication_method is not None:
-            # [MQTT-4.12.0-1]
-            raise PeerError(
-                Reason.BAD_AUTHENTICATION_METHOD, "enhanced authentication is not offered here"
-            )
-        if connect.will is not None:
-            check_name(connect.will.topic, self._limits)
+        check_connect(connect, self._limits)
         self.state = State.ASKING
         events.append(ConnectRequest(connect))
 
@@ -426,26 +410,6 @@ class Connection:
     def _open_inbound(self) -> Inbound:
         assert self._inbound is not None
         return self._inbound
-
-    def _granted_keep_alive(self, connect: p.Connect) -> int:
-        longest = self._limits.keep_alive_seconds_max
-        asked = connect.keep_alive
-        if connect.version == p.V5 and longest and not 0 < asked <= longest:
-            return longest
-        return asked
-
-    def _connack_properties(
-        self, connect: p.Connect, client_id: str, keep_alive: int
-    ) -> Properties:
-        granted = self._broker.granted_expiry(connect)
-        return Properties(
-            session_expiry=None if granted == (connect.properties.session_expiry or 0) else granted,
-            receive_maximum=self._limits.receive_maximum,
-            maximum_packet_size=self._limits.packet_bytes_max,
-            topic_alias_maximum=self._limits.topic_alias_maximum or None,
-            assigned_client_id=None if connect.client_id else client_id,
-            server_keep_alive=None if keep_alive == connect.keep_alive else keep_alive,
-        )
 
     def _refuse(self, error: PeerError, now: float) -> list[Event]:
         self._fail(error, now)
