@@ -82,6 +82,8 @@ def _fastapi(
         version=__version__,
         summary="A self-hosted telemetry server",
         redirect_slashes=False,
+        docs_url=None,  # the dashboard has the page, with its files in the package
+        redoc_url=None,
     )
     app.state.access = access
     problems.install(app)

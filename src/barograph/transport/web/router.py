@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request, Response
 
 from barograph.domain.errors import NotFound
 from barograph.services.core import Core
-from barograph.transport.web import device, overview, sign_in
+from barograph.transport.web import api_docs, device, overview, sign_in
 from barograph.transport.web.session import Visits
 from barograph.transport.web.site import Site, page_route
 
@@ -18,6 +18,7 @@ def router(core: Core) -> APIRouter:
     for part in (overview, device, sign_in):
         pages.include_router(part.router(site, visits, options))
     pages.include_router(_static_files(site, options))
+    pages.include_router(api_docs.router(options))
     return pages
 
 
