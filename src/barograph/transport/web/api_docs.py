@@ -25,6 +25,7 @@ _PAGE = """\
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Barograph API</title>
+<link rel="icon" href="/ui/static/0/favicon.svg" type="image/svg+xml">
 <link rel="stylesheet" href="/ui/docs/swagger-ui.css">
 <script src="/ui/docs/swagger-ui-bundle.js" defer></script>
 <script src="/ui/docs/start.js" defer></script>
