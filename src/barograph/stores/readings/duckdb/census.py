@@ -101,8 +101,6 @@ class Census:
     hot_first: int = END
     hot_last: int = BEGINNING
     """Between these lie the hot rows; wider than need be after deletions."""
-    text_first: int = END
-    text_last: int = BEGINNING
     _dense: NDArray[np.int32] = field(default_factory=lambda: np.full(1024, -1, np.int32))
     _sparse: dict[int, int] = field(default_factory=dict)
 
@@ -173,6 +171,11 @@ class Census:
         """The hot table is empty now."""
         self.hot_rows, self.hot_first, self.hot_last = 0, END, BEGINNING
         self.hot_since[:] = END
+
+    @property
+    def hot(self) -> tuple[int, int]:
+        """The half-open span of the hot rows' times; empty where there are none."""
+        return (self.hot_first, self.hot_last + 1) if self.hot_rows else (END, BEGINNING)
 
     def newest(self, series: Iterable[int] | None) -> Batch:
         """The newest reading of each series that has one, in order of series."""

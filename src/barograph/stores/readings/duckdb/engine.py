@@ -181,7 +181,7 @@ class Engine:
             self.recover()
             self.used = time.monotonic()
             with translated():
-                return self.snapshots.add(Snapshot(self.database, self.layout))
+                return self.snapshots.add(Snapshot(self.database, self.layout, self.census.hot))
 
     def watch(self, segment: int) -> None:
         """Note from now on what is deleted from the segment, for who copies it meanwhile."""

@@ -48,8 +48,8 @@ class Wanted:
         """Only those of `[start, stop)`."""
         return replace(self, start=max(start, self.start), stop=min(stop, self.stop))
 
-    def rows(self, segment: Segment, *, places: bool = False) -> str:
-        """SQL for the wanted rows of the hot table, the segment and the texts."""
+    def rows(self, hot: Place, segment: Segment, *, places: bool = False) -> str:
+        """SQL for the wanted rows of the hot table, which has `hot`, the segment and the texts."""
         which = "series = $3" if len(self.series) == 1 else "series IN (SELECT series FROM chosen)"
         which += " AND time >= $1 AND time < $2"
         if self.after is not None:
@@ -58,7 +58,8 @@ class Wanted:
         sources = []
         if self.numbers:
             value = "" if places else ", value, NULL AS text" if self.texts else ", value"
-            sources.append(f"SELECT series, time{value} FROM hot WHERE {which}")
+            if hot[0] < self.stop and self.start < hot[1]:
+                sources.append(f"SELECT series, time{value} FROM hot WHERE {which}")
             if len(segment.holdings.of_series(self.series).series):
                 sources.append(f"SELECT series, time{value} FROM {segment.table} WHERE {which}")
         if self.texts:
@@ -133,7 +134,7 @@ def _windows(snapshot: Snapshot, segment: Segment, wanted: Wanted) -> list[Wante
 
     Where more readings than that share one microsecond, they stay in one window.
     """
-    rows = wanted.rows(segment, places=True)
+    rows = wanted.rows(snapshot.hot, segment, places=True)
     if not rows:
         return []
     found = wanted.ask(
@@ -168,7 +169,7 @@ def _windows(snapshot: Snapshot, segment: Segment, wanted: Wanted) -> list[Wante
 def _rows(
     snapshot: Snapshot, segment: Segment, wanted: Wanted, limit: int | None
 ) -> Iterator[Batch]:
-    rows = wanted.rows(segment)
+    rows = wanted.rows(snapshot.hot, segment)
     if not rows:
         return
     order = "DESC" if wanted.descending else "ASC"

@@ -16,8 +16,10 @@ from barograph.stores.readings.duckdb.layout import Layout
 class Snapshot:
     """A reader's view, which does not change. Used by one reader; may be ended by others."""
 
-    def __init__(self, database: Database, layout: Layout) -> None:
+    def __init__(self, database: Database, layout: Layout, hot: tuple[int, int]) -> None:
         self.layout = layout
+        self.hot = hot
+        """The hot table's rows lie in `[hot[0], hot[1])`."""
         self.since = time.monotonic()
         self._database = database
         self._lock = threading.Lock()

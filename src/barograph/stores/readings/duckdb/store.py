@@ -296,6 +296,10 @@ class DuckDBReadingStore:
                 self._journal.forget(self._engine.checkpointed)
         return more
 
+    def rest(self) -> None:
+        """Give back the memory of caches; `maintain` does so when nobody asks for a while."""
+        self._engine.rest()
+
     def health(self) -> Health:
         """Whether the store can write, found out by writing a file and asking the database."""
         try:
