@@ -6,6 +6,7 @@ headers say who asks (`access.py`), errors become problem documents (`problems.p
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from starlette.types import Receive, Scope, Send
@@ -86,8 +87,24 @@ def _fastapi(
         redoc_url=None,
     )
     app.state.access = access
+    app.openapi = partial(_schema, app, app.openapi)  # type: ignore[method-assign]  # FastAPI's way
     problems.install(app)
     app.include_router(ingest_schema.router(ingest))
     for factory in factories:
         app.include_router(factory(core))
     return app
+
+
+def _schema(app: FastAPI, plain: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """The schema with the credential in it, which no route may need on loopback."""
+    if app.openapi_schema is None:
+        schema = plain()
+        schema["components"]["securitySchemes"] = {
+            "token": {
+                "type": "http",
+                "scheme": "bearer",
+                "description": "A device's token, an API token or an access token from POST /auth.",
+            }
+        }
+        schema["security"] = [{}, {"token": []}]
+    return app.openapi_schema or plain()
