@@ -2,6 +2,7 @@
 
 import threading
 
+import pytest
 from tests.stores.readings.driving import at, drain, many, put, seen
 
 from barograph.domain.period import Period
@@ -138,6 +139,29 @@ class TestLife:
         assert health.writable
         assert health.detail
         assert health.readings in {None, 1}
+
+    @pytest.mark.parametrize("steps", [1, 2, 3, 5, 9, 12])
+    def test_maintenance_goes_on_when_what_it_works_on_is_deleted(self, store, steps):
+        store.append(many(90))
+        assert store.counts() == {1: 30, 2: 30, 3: 30}
+        for _ in range(steps):
+            store.maintain()
+        store.delete([1, 2, 3])
+        put(store, (1, 5, 1.0))
+        drain(store)
+        assert seen(store.scan([1, 2, 3])) == [(1, 5, 1.0)]
+
+    @pytest.mark.parametrize("left", [0, 1, 40, 90])
+    def test_deleting_what_is_old_leaves_room_for_what_comes_late(self, store, left):
+        store.append(many(300))
+        drain(store)
+        assert store.delete([1, 2, 3], Period(end=at(100 - left))) == 3 * (100 - left)
+        late = [(2, seconds, -1.0) for seconds in range(-5_000, 100 - left, 7)]
+        put(store, *late)
+        drain(store)
+        found = seen(store.scan([1, 2, 3]))
+        assert len(found) == len(late) + 3 * left
+        assert found[: len(late)] == late
 
     def test_maintenance_of_an_empty_store_ends(self, store):
         drain(store)

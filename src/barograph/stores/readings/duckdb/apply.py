@@ -259,7 +259,9 @@ def apply_deletion(
         removed_hot = _delete(cursor, "hot", chosen, start, stop)
         if census.texts:
             _delete(cursor, "texts", chosen, start, stop)
-        for segment in list(touched(layout, start, stop)):
+        for id in [segment.id for segment in touched(layout, start, stop)]:
+            # As it is now: it grew where the one before it was dropped.
+            segment = next(one for one in layout if one.id == id)
             held = segment.holdings.of_series(series)
             if ((held.first < stop) & (held.last >= start)).any():
                 unsettled.add(segment.id)

@@ -13,12 +13,14 @@ import logging
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import duckdb
 import numpy as np
 
+from barograph.domain.errors import Unavailable
 from barograph.stores.readings.duckdb.connection import Columns, ask, registered, translated
 from barograph.stores.readings.duckdb.engine import Engine
 from barograph.stores.readings.duckdb.layout import (
@@ -151,7 +153,9 @@ class Maintenance:
         """Copy the segment slice by slice and put the copy, or the two, in its place."""
         engine = self._engine
         engine.watch(segment.id)
-        cuts = [segment.start, *self._cut(segment), segment.stop]
+        cuts: list[int] = []
+        with self._unless_deleted(segment):
+            cuts = [segment.start, *self._cut(segment), segment.stop]
         copies = [
             Segment(next(engine.ids), start, stop, 0, Holdings()) for start, stop in pairwise(cuts)
         ]
@@ -161,7 +165,7 @@ class Maintenance:
         for copy in copies:
             for low, high in _slices(segment.holdings, self._sizes.slice_rows):
                 yield
-                with translated(), engine.database.transaction() as cursor:
+                with self._unless_deleted(segment), engine.database.transaction() as cursor:
                     cursor.execute(
                         f"INSERT INTO {copy.table} SELECT series, time, value"
                         f" FROM {segment.table} WHERE series BETWEEN $1 AND $2"
@@ -172,6 +176,17 @@ class Maintenance:
         self._replace(segment, copies)
         self.checkpoint()
 
+    @contextmanager
+    def _unless_deleted(self, segment: Segment) -> Iterator[None]:
+        """Let pass what fails because the whole segment was deleted; `_replace` then tidies up."""
+        try:
+            with translated():
+                yield
+        except Unavailable:
+            with self._engine.lock:
+                if any(other.id == segment.id for other in self._engine.layout):
+                    raise
+
     def _cut(self, segment: Segment) -> list[int]:
         """Where the segment is to be cut in two, if it is."""
         if not self._too_large(segment):
@@ -181,6 +196,8 @@ class Maintenance:
             found = snapshot.ask(
                 f"SELECT approx_quantile(time, {quantile}) AS cut FROM {segment.table}"
             )
+        if np.ma.is_masked(found["cut"]):  # all was deleted since
+            return []
         held = segment.holdings
         return [min(max(int(found["cut"][0]), int(held.first.min()) + 1), int(held.last.max()))]
 
