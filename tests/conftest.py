@@ -5,6 +5,7 @@ from datetime import UTC
 from types import SimpleNamespace
 
 import pytest
+from hypothesis import settings
 
 from barograph.domain.batch import Batch
 from barograph.domain.limits import Limits
@@ -27,6 +28,10 @@ from barograph.services.writer import Writer
 from barograph.stores.catalog.catalog import SqlCatalog
 from barograph.stores.readings.memory import MemoryReadingStore
 from barograph.stores.readings.parquet import write_parquet
+
+# How long an example takes says nothing on a machine that others use as well.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 class SetClock:

@@ -67,9 +67,15 @@ def machine_of(stores, new_directory):
         def delete(self, series, period):
             assert self.store.delete(series, period) == self.model.delete(series, period)
 
-        @rule()
-        def maintain(self):
-            self.store.maintain()
+        @rule(period=PERIODS)
+        def delete_of_every_series(self, period):
+            everything = range(1, 7)
+            assert self.store.delete(everything, period) == self.model.delete(everything, period)
+
+        @rule(steps=st.integers(1, 12))
+        def maintain(self, steps):
+            for _ in range(steps):
+                self.store.maintain()
 
         @rule()
         def reopen(self):
