@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from barograph.config import Settings
@@ -19,6 +20,7 @@ from barograph.services.accounts import Accounts
 from barograph.services.analytics import Analytics
 from barograph.services.analytics_job import AnalyticsJob
 from barograph.services.assets import AssetService
+from barograph.services.backups import Backups
 from barograph.services.core import Core
 from barograph.services.devices import DeviceService
 from barograph.services.housekeeping import Chore, Housekeeping
@@ -34,6 +36,7 @@ from barograph.services.writer import Writer
 from barograph.stores.catalog.catalog import SqlCatalog
 from barograph.stores.readings.duckdb.store import DuckDBReadingStore
 from barograph.stores.readings.parquet import write_parquet
+from barograph.transport.http import admin
 from barograph.transport.http.access import Access
 from barograph.transport.http.app import HttpApplication
 from barograph.transport.http.short_ingest import ShortIngest
@@ -43,6 +46,7 @@ logger = logging.getLogger(__name__)
 
 CATALOG_FILE = "data.db"
 READINGS_DIRECTORY = "readings"
+BACKUPS_DIRECTORY = "backups"
 _ENDED_JOBS_KEPT = 7 * DAY
 
 
@@ -122,7 +126,9 @@ def build(settings: Settings, clock: Clock | None = None) -> Program:
             zone=zone,
         )
         access = Access(registry, accounts, settings.auth, [settings.host])
-        app = HttpApplication(core, access, extra=(web_router,))
+        backups = Backups(catalog, store, directory / BACKUPS_DIRECTORY, clock)
+        admin_router = partial(admin.router, backups=backups)
+        app = HttpApplication(core, access, extra=(admin_router, web_router))
         housekeeping = Housekeeping(_chores(core, settings))
         runner.start(jobs)
         opened.callback(runner.stop)

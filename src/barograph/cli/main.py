@@ -4,9 +4,24 @@ import sys
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from barograph import __version__
-from barograph.cli import serve
+from barograph.cli import (
+    backup,
+    device,
+    doctor,
+    export,
+    import_files,
+    latest,
+    restore,
+    serve,
+    show_config,
+    simulate,
+    summary,
+    user,
+)
+from barograph.client import BarographClientError, ServerError, Unauthenticated
 from barograph.domain.errors import BarographError
 
 app = typer.Typer(
@@ -37,12 +52,39 @@ def _top(
 
 
 app.command("serve")(serve.serve)
+app.command("simulate")(simulate.simulate)
+app.add_typer(user.app, name="user")
+app.add_typer(device.app, name="device")
+app.command("latest")(latest.latest)
+app.command("summary")(summary.summary)
+app.command("import")(import_files.import_files)
+app.command("export")(export.export)
+app.command("backup")(backup.backup)
+app.command("restore")(restore.restore)
+app.command("doctor")(doctor.doctor)
+app.command("config")(show_config.show_config)
 
 
 def main() -> None:
-    """Run the command that the arguments name; an expected error is one line and status 2."""
+    """Run the command that the arguments name.
+
+    An expected error is told in a line or a few: status 1 where a server said it, 2 otherwise.
+    """
     try:
         app()
     except BarographError as error:
-        Console(stderr=True).print(f"[red]barograph:[/red] {error}", highlight=False, soft_wrap=True)
+        _complain(str(error))
         sys.exit(2)
+    except BarographClientError as error:
+        _complain(str(error))
+        if isinstance(error, ServerError) and len(error.errors) > 1:
+            for problem in error.errors:
+                _complain(f"{problem.at}: {problem.message}")
+        if isinstance(error, Unauthenticated):
+            _complain("give a token with --token, or in the environment as BAROGRAPH_TOKEN")
+        sys.exit(1)
+
+
+def _complain(text: str) -> None:
+    line = Text.assemble(("barograph: ", "red"), text)
+    Console(stderr=True).print(line, highlight=False, soft_wrap=True)

@@ -12,7 +12,7 @@ from barograph.client.call import Call
 from barograph.client.devices import device_path
 from barograph.client.errors import InvalidInput, Problem, ServerError, TooLarge
 
-Given = Row | Iterable[Row] | Mapping[str, Sequence[Any]]
+Given = Columns | Row | Iterable[Row] | Mapping[str, Sequence[Any]]
 """One reading, rows of readings, or columns of them."""
 
 _PLACE = re.compile(r"\[(\d+)\]\Z", re.ASCII)

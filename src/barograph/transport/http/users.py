@@ -204,13 +204,13 @@ def _tokens(core: Core) -> APIRouter:
     def list_tokens(asker: Asker) -> TokenList:
         """One's own API tokens."""
         mine = tokens.list(asker, _user_id(asker))
-        return TokenList(items=[_token(token) for token in mine])
+        return TokenList(items=[token_body(token) for token in mine])
 
     @routes.post("", status_code=201, responses=responses(400, 401, 403, 404, 409, 413, 422))
     def create_token(body: NewToken, asker: Asker) -> CreatedToken:
         """A new API token."""
         token, text = tokens.create(asker, _user_id(asker), body.name)
-        return CreatedToken(**_token(token).model_dump(), token=text)
+        return CreatedToken(**token_body(token).model_dump(), token=text)
 
     @routes.delete("/{token_id:int}", status_code=204, responses=responses(401, 403, 404, 422))
     def revoke_token(asker: Asker, token_id: PathId) -> None:
@@ -233,7 +233,8 @@ def _user(user: User) -> UserBody:
     )
 
 
-def _token(token: Token) -> TokenBody:
+def token_body(token: Token) -> TokenBody:
+    """The token as the API shows it."""
     return TokenBody(
         id=token.id,
         name=token.name,

@@ -1,0 +1,69 @@
+"""`barograph backup`: a copy of everything, made beside running writes."""
+
+import shutil
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from barograph.cli.output import say
+from barograph.cli.target import ConfigFile, DataDir, Target, Token, Url, connected
+from barograph.client import Client
+from barograph.domain.errors import ConfigurationError
+from barograph.services.backups import sync, sync_tree, verified
+
+
+def backup(
+    directory: Annotated[
+        Path, typer.Argument(metavar="DIRECTORY", help="Where to put it: a new directory.")
+    ],
+    url: Url = None,
+    token: Token = None,
+    data_dir: DataDir = None,
+    config_file: ConfigFile = None,
+) -> None:
+    """Copy users, devices, tokens and readings to a new directory. Nothing needs to stop.
+
+    [dim]Example:[/dim] barograph backup /mnt/backups/2026-11-21
+    """
+    if directory.exists():
+        raise ConfigurationError(f"{directory} exists already: name a new directory")
+    if not directory.absolute().parent.is_dir():
+        raise ConfigurationError(f"there is no directory {directory.absolute().parent}")
+    with connected(Target(url, token, data_dir, config_file)) as client:
+        made = Path(_made(client, remote=url is not None))
+    try:
+        _move(made, directory)
+    except OSError as error:
+        raise ConfigurationError(
+            f"the backup is in {made}, but cannot be moved to {directory}: {error.strerror}"
+        ) from None
+    manifest = verified(directory)
+    say(f"{directory}: {len(manifest.files)} files, {manifest.size:,} bytes, checked")
+
+
+def _made(client: Client, *, remote: bool) -> str:
+    backup = client.back_up()
+    if remote and not Path(backup.path).is_dir():
+        raise ConfigurationError(
+            f"the backup is made, in {backup.path} on the machine of {client.url}: "
+            "copy it from there"
+        )
+    return backup.path
+
+
+def _move(made: Path, directory: Path) -> None:
+    """Move the backup, onto another file system if need be; it gets its name when it is whole."""
+    try:
+        made.rename(directory)
+    except OSError:
+        partial = directory.with_name(directory.name + ".part")
+        try:
+            shutil.copytree(made, partial)
+            sync_tree(partial)
+            partial.rename(directory)
+        except BaseException:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
+        shutil.rmtree(made)
+    sync(directory.absolute().parent)

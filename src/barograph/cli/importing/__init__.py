@@ -1,0 +1,1 @@
+"""Readings from files: how files are read, what their columns mean, how far an import is."""

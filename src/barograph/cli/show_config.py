@@ -1,0 +1,111 @@
+"""`barograph config`: every setting, its value, and where that came from."""
+
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from barograph import config
+from barograph.cli.output import print_table, say
+from barograph.cli.target import ConfigFile
+from barograph.config import Entry, Settings
+from barograph.domain.time import DAY, SECOND
+
+_LENGTHS = frozenset({"round_time", "retention"})
+
+
+def show_config(
+    *,
+    toml: Annotated[
+        bool, typer.Option("--toml", help="Print a file to start from, all commented out.")
+    ] = False,
+    config_file: ConfigFile = None,
+) -> None:
+    """Show every setting: its value, where it came from, its default and what it means.
+
+    [dim]Example:[/dim] barograph config --toml > barograph.toml
+    """
+    if toml:
+        say("\n".join(_toml()))
+        return
+    settings = config.load(config_file)
+    file = {} if config_file is None else tomllib.loads(config_file.read_text())
+    print_table(
+        ("setting", "value", "from", "default", "environment", "meaning"),
+        [
+            (
+                entry.name,
+                _text(entry, _value(settings, entry.name)),
+                _source(entry, file, config_file),
+                _text(entry, entry.default),
+                entry.environment,
+                entry.help,
+            )
+            for entry in config.entries()
+        ],
+    )
+
+
+def _value(settings: Settings, name: str) -> Any:
+    value: Any = settings
+    for step in name.split("."):
+        value = getattr(value, step)
+    return value
+
+
+def _source(entry: Entry, file: Mapping[str, Any], path: Path | None) -> str:
+    if entry.environment in os.environ:
+        return "environment"
+    table: Any = file
+    for step in entry.name.split("."):
+        if not isinstance(table, Mapping) or step not in table:
+            return "default"
+        table = table[step]
+    return str(path)
+
+
+def _text(entry: Entry, value: Any) -> str:
+    """The value as it stands in the environment."""
+    if isinstance(value, frozenset):
+        return ",".join(sorted(value))
+    if entry.name in _LENGTHS:
+        return _length(value)
+    return str(value)
+
+
+def _length(microseconds: int) -> str:
+    if microseconds == 0:
+        return "0"
+    if microseconds % DAY == 0:
+        return f"{microseconds // DAY}d"
+    return f"{microseconds // SECOND}s"
+
+
+def _toml() -> Iterator[str]:
+    yield "# Settings of Barograph. The environment and the command line win over this file."
+    table = ""
+    for entry in sorted(config.entries(), key=lambda entry: "." in entry.name):
+        name = entry.name
+        if "." in name:
+            named, _, name = name.partition(".")
+            if named != table:
+                table = named
+                yield ""
+                yield f"[{table}]"
+        yield ""
+        yield from (f"# {line}" for line in entry.help.splitlines())
+        yield f"# {name} = {_toml_value(entry)}"
+
+
+def _toml_value(entry: Entry) -> str:
+    value = entry.default
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float) and entry.name not in _LENGTHS:
+        return str(value)
+    if isinstance(value, frozenset):
+        return "[" + ", ".join(f'"{one}"' for one in sorted(value)) + "]"
+    return '"' + _text(entry, value).replace("\\", "\\\\").replace('"', '\\"') + '"'
