@@ -23,7 +23,10 @@ STORES: dict[str, Callable[[Path], ReadingStore]] = {
         directory,
         memory_mb=128,
         journal_segment_bytes_max=2_000,
-        sizes=Sizes(spill_rows=4, tail_rows_max=8, segment_rows=16, slice_rows=5),
+        held_readings_max=10,
+        sizes=Sizes(
+            spill_rows=4, tail_rows_max=8, segment_rows=16, slice_rows=5, pressed_seconds=0
+        ),
     ),
 }
 """Name to what opens the store that lives in a directory."""

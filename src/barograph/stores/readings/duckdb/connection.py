@@ -24,8 +24,8 @@ _SIGNS_OF_A_FULL_DISK = (
     "file too large",
     "disk full",
     "autocheckpoint failed",
-    "max_temp_directory_size",
 )
+_SIGNS_OF_TOO_LARGE_A_QUESTION = ("max_temp_directory_size", "out of memory")
 _IDLE_CURSORS_MAX = 8
 
 _log = logging.getLogger(__name__)
@@ -34,6 +34,11 @@ _log = logging.getLogger(__name__)
 def in_our_words(error: duckdb.Error | OSError) -> BarographError:
     """The domain's error for one of DuckDB's or the operating system's."""
     text = str(error).splitlines()[0] if str(error) else type(error).__name__
+    if any(sign in text.lower() for sign in _SIGNS_OF_TOO_LARGE_A_QUESTION):
+        return Unavailable(
+            "this needs more working memory than the readings' database has: ask for fewer series "
+            "or a shorter period at a time, or raise its memory limit"
+        )
     full = isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
     if full or any(sign in text.lower() for sign in _SIGNS_OF_A_FULL_DISK):
         return StorageFull(f"the disk is full: {text}")
@@ -188,14 +193,15 @@ def _free_name(path: Path) -> Path:
 
 @contextmanager
 def registered(cursor: duckdb.DuckDBPyConnection, **tables: Columns) -> Iterator[None]:
-    """Let SQL on this cursor see columns as tables of these names."""
+    """Let SQL on this cursor see columns as tables of these names.
+
+    After an error the cursor keeps them, and is to be closed.
+    """
     for name, columns in tables.items():
         cursor.register(name, dict(columns))
-    try:
-        yield
-    finally:
-        for name in tables:
-            cursor.unregister(name)
+    yield
+    for name in tables:
+        cursor.unregister(name)
 
 
 def ask(

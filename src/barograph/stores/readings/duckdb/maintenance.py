@@ -50,6 +50,8 @@ class Sizes:
     segment_rows: int = 10_000_000
     slice_rows: int = 1_000_000
     wal_bytes_max: int = 64 << 20
+    pressed_seconds: float = 2.0
+    """When spills come faster than this, tails may grow: a segment is clustered once it is full."""
     idle_seconds: float = 30.0
     """Without a question, after which caches are given back."""
     reader_seconds_max: float = 30.0
@@ -65,6 +67,8 @@ class Maintenance:
         self._sizes = sizes
         self._clustering: Iterator[None] | None = None
         self._rested = 0.0
+        self._spilled = 0.0
+        self._pressed = False
 
     def step(self) -> bool:
         """Do one slice of work; whether more is waiting."""
@@ -105,6 +109,9 @@ class Maintenance:
 
     def _spill(self) -> None:
         engine = self._engine
+        now = time.monotonic()
+        self._pressed = now - self._spilled < self._sizes.pressed_seconds
+        self._spilled = now
         with engine.lock:
             census, layout = engine.census, engine.layout
             with engine.changing() as cursor:
@@ -137,10 +144,13 @@ class Maintenance:
 
     def _worst(self) -> Segment | None:
         """The segment most in need of clustering or cutting."""
+        lately = time.monotonic() - self._spilled < self._sizes.pressed_seconds
+        pressed = self._pressed and lately
+        most = self._sizes.segment_rows if pressed else self._sizes.tail_rows_max
         due = [
             segment
             for segment in self._engine.layout
-            if segment.tail >= self._sizes.tail_rows_max or self._too_large(segment)
+            if segment.tail >= most or self._too_large(segment)
         ]
         return max(due, key=lambda segment: segment.tail, default=None)
 

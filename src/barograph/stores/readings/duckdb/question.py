@@ -40,22 +40,30 @@ class _Source:
     sql: str
     parameters: Sequence[Any]
     tables: dict[str, Columns]
+    readings: int
+    """At most so many."""
 
 
-def summarize(snapshot: Snapshot, question: Aggregation) -> Iterator[Cell]:
-    """The non-empty cells in order of (group, bucket)."""
+def summarize(snapshot: Snapshot, question: Aggregation, held_readings_max: int) -> Iterator[Cell]:
+    """The non-empty cells in order of (group, bucket).
+
+    Up to `held_readings_max` readings, quantiles are taken from the values themselves, held in
+    memory, 16 bytes each; beyond, from the number of readings of each value, which DuckDB can do
+    on disk.
+    """
     source = _source(snapshot, question)
     if source is None:
         return
     columns: dict[str, list[Any]] = {}
     one_cell = len(question.groups) == 1 and (question.edges is None or len(question.edges) == 2)
     asked: set[str] = {statistic.name for statistic in question.statistics}
-    for sql in _families(asked, _quantiles(question.statistics), one_cell=one_cell):
+    quantiles = _quantiles(question.statistics)
+    counted = source.readings > held_readings_max
+    for sql in _families(asked, quantiles, one_cell=one_cell, counted=counted):
         found = snapshot.ask(f"WITH r AS ({source.sql}) {sql}", source.parameters, **source.tables)
         columns.update((name, _plain(column)) for name, column in found.items())
         if one_cell and columns["n"] == [0]:
             return
-    quantiles = _quantiles(question.statistics)
     for i, (group, bucket) in enumerate(zip(columns["g"], columns["b"], strict=True)):
         row = {name: column[i] for name, column in columns.items()}
         if row["n"] <= _RECOMPUTED_READINGS_MAX and _doubtful(row):
@@ -95,7 +103,9 @@ def _quantiles(statistics: Sequence[Statistic]) -> list[float]:
     return sorted({s.q for s in statistics if s.name in {"median", "quantile"}})
 
 
-def _families(asked: set[str], quantiles: Sequence[float], *, one_cell: bool) -> Iterator[str]:
+def _families(
+    asked: set[str], quantiles: Sequence[float], *, one_cell: bool, counted: bool
+) -> Iterator[str]:
     """The queries over `r` that answer the statistics called `asked`."""
     cell = "GROUP BY g, b ORDER BY g, b"
     # Without GROUP BY the plain family is a third faster; it then answers with a row of nothing
@@ -107,15 +117,17 @@ def _families(asked: set[str], quantiles: Sequence[float], *, one_cell: bool) ->
         plain.append("kahan_sum(value) AS sum, kahan_sum(value) / count(*) AS mean")
     if asked & {"min", "max", "range"}:
         plain.append("min(value) AS min, max(value) AS max, max(value) - min(value) AS range")
-    if "distinct" in asked:
+    if "distinct" in asked and not counted:
         plain.append("count(DISTINCT value)::BIGINT AS distinct")
-    if quantiles:
+    if quantiles and not counted:
         listed = ", ".join(f"{q!r}::DOUBLE" for q in quantiles)
         plain.append(f"quantile_cont(value, [{listed}]) AS q")
         drawn = ", ".join(f"q[{i + 1}] AS q{i}" for i in range(len(quantiles)))
         yield f"SELECT * EXCLUDE q, {drawn} FROM (SELECT {', '.join(plain)} FROM r{where})"
     else:
         yield f"SELECT {', '.join(plain)} FROM r{where}"
+    if counted and (quantiles or "distinct" in asked):
+        yield _by_value(quantiles, cell)
     if "stddev" in asked:
         # Two passes: Welford's one loses digits where the mean is far from 0.
         yield (
@@ -137,6 +149,23 @@ def _families(asked: set[str], quantiles: Sequence[float], *, one_cell: bool) ->
         )
     if asked.intersection(_COURSE):
         yield _course(cell)
+
+
+def _by_value(quantiles: Sequence[float], cell: str) -> str:
+    """Quantiles and the number of values, from how many readings there are of each value."""
+    columns = ["count(*)::BIGINT AS distinct"]
+    for i, q in enumerate(quantiles):
+        position = f"((total - 1) * {q!r}::DOUBLE)"
+        below = f"min(value) FILTER (upto > floor({position}))"
+        above = f"min(value) FILTER (upto > least(floor({position}) + 1, total - 1))"
+        part = f"any_value({position} - floor({position}))"
+        columns.append(f"{below} + ({above} - {below}) * {part} AS q{i}")
+    return (
+        f"SELECT {', '.join(columns)} FROM (SELECT g, b, value,"
+        " sum(n) OVER (PARTITION BY g, b ORDER BY value) AS upto,"
+        " sum(n) OVER (PARTITION BY g, b) AS total"
+        f" FROM (SELECT g, b, value, count(*) AS n FROM r GROUP BY g, b, value)) {cell}"
+    )
 
 
 def _course(cell: str) -> str:
@@ -186,12 +215,14 @@ def _source(snapshot: Snapshot, question: Aggregation) -> _Source | None:
     else:
         which, join, g = "time >= $1 AND time < $2", "JOIN chosen USING (series)", "g"
         tables["chosen"] = {"series": series.astype(np.int32), "g": groups.astype(np.int32)}
-    names = ["hot"] if snapshot.hot[0] < stop and start < snapshot.hot[1] else []
-    names += [
-        segment.table
-        for segment in touched(snapshot.layout, start, stop)
-        if len(segment.holdings.of_series(series).series)
-    ]
+    names, readings = [], 0
+    if snapshot.hot[0] < stop and start < snapshot.hot[1]:
+        names.append("hot")
+    for segment in touched(snapshot.layout, start, stop):
+        held = segment.holdings.of_series(series)
+        if held.rows:
+            names.append(segment.table)
+            readings += held.rows
     if not names:
         return None
     rows = " UNION ALL ".join(
@@ -201,9 +232,8 @@ def _source(snapshot: Snapshot, question: Aggregation) -> _Source | None:
     if slots is not None:
         tables["slots"] = slots
         join += f" JOIN slots ON slot = (time - {edges[0] if edges else 0}) // {_step(edges)}"
-    return _Source(
-        f"SELECT {g} AS g, {b} AS b, series, time, value FROM ({rows}) {join}", parameters, tables
-    )
+    sql = f"SELECT {g} AS g, {b} AS b, series, time, value FROM ({rows}) {join}"
+    return _Source(sql, parameters, tables, readings)
 
 
 def _step(edges: Sequence[int] | None) -> int:

@@ -25,14 +25,18 @@ class Snapshot:
         self._lock = threading.Lock()
         self._cursor: duckdb.DuckDBPyConnection | None = database.borrow()
         self._cursor.begin()
+        self._failed = False
 
     def ask(self, sql: str, parameters: Sequence[Any] = (), **tables: Columns) -> Answer:
         """The columns of the answer; raises `Unavailable` when somebody ended this snapshot."""
         with self._lock:
             if self._cursor is None:
                 raise Unavailable("the question was interrupted: the database was reopened")
+            self._failed = True  # until proven otherwise
             with translated():
-                return ask(self._cursor, sql, parameters, **tables)
+                answer = ask(self._cursor, sql, parameters, **tables)
+            self._failed = False
+            return answer
 
     @property
     def ended(self) -> bool:
@@ -50,6 +54,8 @@ class Snapshot:
             try:
                 cursor.rollback()
             except duckdb.Error:
+                self._failed = True
+            if self._failed:
                 cursor.close()  # it is in no state to be used again
             else:
                 self._database.give_back(cursor)

@@ -56,8 +56,9 @@ _log = logging.getLogger(__name__)
 class DuckDBReadingStore:
     """A `ReadingStore` in `directory`, made where it is missing.
 
-    `memory_mb` bounds DuckDB's caches and intermediate results; `backlog_readings_max` what is
-    journalled but not yet applied. Raises `ConfigurationError` where another process has the
+    `memory_mb` bounds DuckDB's caches and intermediate results (`idle_mb` what it keeps when nobody
+    asks), `temp_mb` what it may put on disk for one question, `backlog_readings_max` what is
+    journalled but not yet applied, `held_readings_max` what a quantile may hold in memory. Raises `ConfigurationError` where another process has the
     directory or it cannot be opened.
     """
 
@@ -70,11 +71,13 @@ class DuckDBReadingStore:
         temp_mb: int = 4096,
         idle_mb: int = 32,
         backlog_readings_max: int = 500_000,
+        held_readings_max: int = 8_000_000,
         journal_segment_bytes_max: int = 64 << 20,
         sizes: Sizes | None = None,
     ) -> None:
         self._directory = directory
         self._backlog_readings_max = backlog_readings_max
+        self._held_readings_max = held_readings_max
         self._backlog: deque[tuple[int, Entry]] = deque()
         self._backlog_readings = 0
         self._trouble: BarographError | None = None
@@ -107,7 +110,10 @@ class DuckDBReadingStore:
             self._engine.close()
             self._lock.release()
             raise
-        self._applier = threading.Thread(target=self._apply_always, name="readings-applier")
+        # A program that dies without closing must die: the journal has everything.
+        self._applier = threading.Thread(
+            target=self._apply_always, name="readings-applier", daemon=True
+        )
         self._applier.start()
 
     def _replay(self) -> None:
@@ -159,15 +165,16 @@ class DuckDBReadingStore:
             return held == 0 or held + readings <= self._backlog_readings_max
 
         with self._state:
-            if not room() and not self._state.wait_for(
-                lambda: room() or self._trouble is not None, _ROOM_SECONDS_MAX
-            ):
-                raise Overloaded(
-                    f"{self._backlog_readings} readings are journalled and wait to be stored"
-                )
             if not room():
-                assert self._trouble is not None
-                raise self._trouble
+                self._state.wait_for(lambda: room() or self._trouble is not None, _ROOM_SECONDS_MAX)
+            if room():
+                return
+            trouble = self._trouble
+        if trouble is None:
+            raise Overloaded(
+                f"{self._backlog_readings} readings are journalled and wait to be stored"
+            )
+        self._settle()  # raises what is wrong now, if anything still is
 
     def _settle(self) -> None:
         """Apply the backlog as it is now."""
@@ -274,7 +281,7 @@ class DuckDBReadingStore:
         """The non-empty cells, of numbers only, in order of (group, bucket)."""
         snapshot, _ = self._begin(np.empty(0, np.int64))
         with self._engine.snapshots.ending(snapshot):
-            yield from summarize(snapshot, question)
+            yield from summarize(snapshot, question, self._held_readings_max)
 
     def with_texts(self, series: Sequence[int]) -> frozenset[int]:
         """Those of the series that hold text readings."""
