@@ -113,6 +113,12 @@ class Settings(BaseSettings):
         default=frozenset(SYSTEMS),
         description="Which of the older systems' APIs are served besides our own.",
     )
+    parameters_n: int = Field(
+        default=1000,
+        ge=1,
+        le=100_000,
+        description="Readings in a list of the parameters system's API that names no n.",
+    )
     memory_limit_mb: int = Field(
         default=512, ge=64, description="Memory (MiB) that the embedded reading store may use."
     )

@@ -25,13 +25,14 @@ from barograph.services.core import Core
 from barograph.services.devices import DeviceService
 from barograph.services.housekeeping import Chore, Housekeeping
 from barograph.services.ingest import Ingest
-from barograph.services.jobs import JobService
+from barograph.services.jobs import JobService, Kind
 from barograph.services.latest import Latest
 from barograph.services.live import InProcessLiveBus
 from barograph.services.passwords import Passwords
 from barograph.services.readings import Readings
 from barograph.services.registry import Registry
 from barograph.services.telemetry import Telemetry
+from barograph.services.user_statistics import UserStatistics
 from barograph.services.writer import Writer
 from barograph.stores.catalog.catalog import SqlCatalog
 from barograph.stores.readings.duckdb.store import DuckDBReadingStore
@@ -40,6 +41,7 @@ from barograph.transport.http import admin
 from barograph.transport.http.access import Access
 from barograph.transport.http.app import HttpApplication
 from barograph.transport.http.short_ingest import ShortIngest
+from barograph.transport.http.systems.routers import routers as routers_of_systems
 from barograph.transport.web.router import router as web_router
 
 logger = logging.getLogger(__name__)
@@ -98,7 +100,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Program:
         )
         analytics = Analytics(registry, store, clock, limits, zone)
         runner = InProcessRunner(settings.job_workers)
-        jobs = JobService(catalog, clock, limits, runner, {"analytics": AnalyticsJob(analytics)})
+        jobs = JobService(catalog, clock, limits, runner, _job_kinds(analytics))
         writer = Writer(
             store,
             backlog_readings_max=limits.backlog_readings_max,
@@ -152,6 +154,14 @@ def prepare(directory: Path) -> Path:
             "its owner"
         )
     return directory
+
+
+def _job_kinds(analytics: Analytics) -> dict[str, Kind]:
+    """What jobs can be asked for."""
+    return {
+        "analytics": AnalyticsJob(analytics),
+        UserStatistics.KIND: UserStatistics(analytics),
+    }
 
 
 def _chores(core: Core, settings: Settings) -> list[Chore]:

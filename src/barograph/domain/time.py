@@ -35,6 +35,7 @@ _RFC3339 = re.compile(
     r"(?:[Zz]|(?P<sign>[+\- ])(?:[01]\d|2[0-3])(?::?[0-5]\d)?)?)?\Z",
     re.ASCII,
 )
+_TIME_OF_DAY = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?\Z", re.ASCII)
 _RELATIVE = re.compile(
     r"(?:now)?(?P<sign>[+-])(?P<n>\d{1,9})(?P<unit>ms|mo|s|m|h|d|w|y)\Z", re.ASCII
 )
@@ -174,6 +175,33 @@ def parse_moment(text: str, now: int, zone: tzinfo = UTC) -> int:
     if not 0 <= time < TIME_MAX:
         raise ValueError(f"{text!r} from now is before 1970 or after 9999")
     return time
+
+
+def parse_time_of_day(text: str, now: int, zone: tzinfo) -> int | None:
+    """The latest moment, not after `now`, at which a clock in `zone` showed `HH:MM` or `HH:MM:SS`.
+
+    None for any other text.
+    """
+    match = _TIME_OF_DAY.match(text)
+    if match is None:
+        return None
+    shown = timedelta(hours=int(match[1]), minutes=int(match[2]), seconds=int(match[3] or 0))
+    today = to_datetime(now, zone).replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
+    # A clock that is put forward leaves out times of that day, one that is put back shows some
+    # twice; a day or two before it showed them all.
+    for days in range(3):
+        for fold in (1, 0):
+            moment = (today - timedelta(days=days) + shown).replace(tzinfo=zone, fold=fold)
+            time = from_datetime(moment)
+            was_shown = to_datetime(time, zone).replace(tzinfo=None) == moment.replace(tzinfo=None)
+            if was_shown and time <= now:
+                return time
+    return None
+
+
+def format_time_of_day(time: int, zone: tzinfo) -> str:
+    """`HH:MM` as a clock in `zone` shows it."""
+    return to_datetime(time, zone).strftime("%H:%M")
 
 
 def parse_zone(name: str) -> ZoneInfo:

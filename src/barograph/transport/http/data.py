@@ -136,7 +136,7 @@ def router(core: Core) -> APIRouter:
         if form in {"csv", "parquet"}:
             name = f"device-{selection.device.id}.{form}"
             headers["Content-Disposition"] = f'attachment; filename="{name}"'
-        return _streamed(pieces(form, selection), _MEDIA_TYPES[form], headers)
+        return streamed(pieces(form, selection), _MEDIA_TYPES[form], headers)
 
     @routes.delete(
         "/api/devices/{device}/data",
@@ -165,7 +165,7 @@ def _format(chosen: object, accept: str) -> str:
     return "json"
 
 
-def _streamed(pieces: Iterator[bytes], media_type: str, headers: dict[str, str]) -> Response:
+def streamed(pieces: Iterator[bytes], media_type: str, headers: dict[str, str]) -> Response:
     """The pieces as they are made, or in one where they are small.
 
     The first ones are made before the answer begins: an error that shows as soon as the store is

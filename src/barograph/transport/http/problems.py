@@ -21,6 +21,7 @@ from barograph.domain.errors import (
     InvalidInput,
     MalformedInput,
     NotFound,
+    Problem,
     StorageFull,
     TooLarge,
     TooManyRequests,
@@ -181,11 +182,12 @@ async def _on_invalid_request(request: Request, error: Exception) -> Response:
             at = one["loc"][-1]
             unread = MalformedInput(f"the body is not JSON: {why} at character {at}")
             return _respond(request, problem_response(unread, request.url.path))
-    errors = [(_place(one["loc"]), _message(one)) for one in found]
-    at, message = errors[0]
-    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-    detail = f"{at}: {message}{more}" if at else message + more
-    return _respond(request, _answer(422, detail, errors, path=request.url.path))
+    return _respond(request, problem_response(invalid(found), request.url.path))
+
+
+def invalid(found: Sequence[Mapping[str, Any]]) -> InvalidInput:
+    """The error that pydantic's findings about a request make, each at a place such as `body.x`."""
+    return InvalidInput([Problem(_place(one["loc"]), _message(one)) for one in found])
 
 
 def _place(location: Sequence[int | str]) -> str:

@@ -4,19 +4,24 @@ from fastapi import APIRouter, Request, Response
 
 from barograph.domain.errors import NotFound
 from barograph.services.core import Core
-from barograph.transport.web import api_docs, device, overview, sign_in
+from barograph.transport.web import api_docs, device, newest, overview, sign_in
 from barograph.transport.web.session import Visits
 from barograph.transport.web.site import Site, page_route
 
 
-def router(core: Core) -> APIRouter:
-    """Every page of the dashboard. None of them is part of the API's schema."""
+def router(core: Core, *, newest_page: bool = True) -> APIRouter:
+    """Every page of the dashboard. None of them is part of the API's schema.
+
+    `newest_page` says whether the parameters service, whose page that is, is turned on.
+    """
     site = Site(core)
     visits = Visits(site)
     options = {"route_class": page_route(site), "include_in_schema": False}
     pages = APIRouter()
     for part in (overview, device, sign_in):
         pages.include_router(part.router(site, visits, options))
+    if newest_page:
+        pages.include_router(newest.router(site, visits, options))
     pages.include_router(_static_files(site, options))
     pages.include_router(api_docs.router(options))
     return pages
