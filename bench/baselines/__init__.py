@@ -1,0 +1,1 @@
+"""What Barograph is measured against."""
