@@ -1,0 +1,140 @@
+"""A server process for the older systems' APIs, and clients that speak as theirs do."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from itertools import count
+
+import httpx
+import pytest
+
+PASSWORD = "a barograph draws 1"
+_numbers = count(1)
+
+
+class Server:
+    """One `barograph serve` on a data directory, asked by a client without a credential."""
+
+    def __init__(self, directory, **environment):
+        self.log = directory / "server.log"
+        announced = directory / "data" / "server.json"
+        command = [sys.executable, "-m", "barograph", "serve", "--port", "0"]
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [*command, "--data-dir", str(directory / "data")],
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **environment},
+            )
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and self.process.poll() is None:
+            try:
+                self.url = json.loads(announced.read_text())["url"]
+                httpx.get(self.url + "/healthz", timeout=5)
+            except (OSError, ValueError, httpx.TransportError):
+                time.sleep(0.02)
+            else:
+                self.client = httpx.Client(base_url=self.url, timeout=30)
+                return
+        self.process.kill()
+        raise AssertionError(f"the server did not start:\n{self.log.read_text()}")
+
+    def stop(self):
+        self.client.close()
+        self.process.send_signal(signal.SIGINT)
+        assert self.process.wait(30) == 0, self.log.read_text()
+
+
+class Api:
+    """The calls that several tests make."""
+
+    def __init__(self, client):
+        self.client = client
+
+    @staticmethod
+    def fresh(word):
+        """A name that no other test uses."""
+        return f"{word}-{next(_numbers)}"
+
+    def command(self, path, command, params, **options):
+        """A call of the temperature service, sent as its clients send it."""
+        body = json.dumps({"command": command, "params": params})
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        headers |= options.pop("headers", {})
+        return self.client.post(path, content=body, headers=headers, **options)
+
+    def registered(self):
+        """A user of the temperature service: its e-mail address and token."""
+        email = f"{self.fresh('user')}@example.org"
+        return email, self.command("/users", "reg", email).json()["message"]
+
+    def device(self, email, name="124"):
+        """The token of a new device of the temperature service."""
+        return self.command("/devices", "reg", {"name": name, "user": email}).json()["message"]
+
+    def put(self, token, **params):
+        return self.command("/devices", "put", params, headers={"Authorization": token})
+
+    def device_id(self, user_token, name="124"):
+        found = self.client.get("/devices", headers={"Authorization": user_token}).json()
+        return next(line["id"] for line in found["message"] if line["name"] == name)
+
+    def user(self):
+        """A user with a password: its id and the header of its JWT."""
+        name = self.fresh("anna")
+        made = self.client.post("/users", json={"username": name, "password": PASSWORD}).json()
+        return made["id"], self.signed_in(name)
+
+    def signed_in(self, name):
+        jwt = self.client.post("/auth", json={"username": name, "password": PASSWORD}).json()
+        return {"Authorization": f"JWT {jwt['access_token']}"}
+
+
+@pytest.fixture(scope="session")
+def started(tmp_path_factory):
+    """Starts servers with settings from the environment; all end with the tests."""
+    servers = []
+
+    def start(**environment):
+        server = Server(tmp_path_factory.mktemp("server"), **environment)
+        servers.append(server)
+        return server
+
+    yield start
+    for server in servers:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def server(started):
+    return started()
+
+
+@pytest.fixture(scope="session")
+def locked(started):
+    """A server that wants a credential of everybody."""
+    return started(BAROGRAPH_AUTH="required")
+
+
+@pytest.fixture
+def client(server):
+    return server.client
+
+
+@pytest.fixture
+def api(client):
+    return Api(client)
+
+
+@pytest.fixture
+def locked_api(locked):
+    return Api(locked.client)
+
+
+@pytest.fixture(scope="session")
+def elsewhere(started):
+    """A server in India."""
+    return Api(started(BAROGRAPH_TIMEZONE="Asia/Kolkata").client)
