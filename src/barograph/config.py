@@ -12,7 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_type_hints
 
-from pydantic import BaseModel, BeforeValidator, Field, ValidationError, create_model
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    ValidationError,
+    create_model,
+)
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -24,6 +31,7 @@ from barograph.domain.errors import ConfigurationError
 from barograph.domain.limits import Limits
 from barograph.domain.period import Interval
 from barograph.domain.time import DAY, parse_zone
+from barograph.transport.mqtt.topics import Template
 
 ENVIRONMENT_PREFIX = "BAROGRAPH_"
 
@@ -58,6 +66,11 @@ def _zone(value: object) -> object:
     return value
 
 
+def _template(value: str) -> str:
+    Template.parse(value)
+    return value
+
+
 Length = Annotated[int, BeforeValidator(_length), Field(ge=0)]
 """Microseconds, written as a length such as `5m`."""
 
@@ -89,6 +102,23 @@ class Settings(BaseSettings):
         "request needs a credential.",
     )
     port: int = Field(default=8000, ge=0, le=65535, description="HTTP port; 0 takes a free one.")
+    mqtt: bool = Field(default=True, description="Whether MQTT is served, on the same address.")
+    mqtt_port: int | None = Field(
+        default=None,
+        ge=0,
+        le=65535,
+        description="MQTT port; 0 takes a free one. Unless it is set: 1883, or the next free one.",
+    )
+    mqtt_topics: tuple[Annotated[str, AfterValidator(_template)], ...] = Field(
+        default=(),
+        description="Topics with readings besides devices/<device>/<metric>, as templates such as "
+        "home/{device}/sensor/{metric}; without {metric} the payload is a JSON object.",
+    )
+    auto_create_devices: bool = Field(
+        default=True,
+        description="Whether an MQTT message to an unknown device makes it, for the user who sent "
+        "it.",
+    )
     auth: Literal["auto", "required", "open"] = Field(
         default="auto",
         description="Who needs a credential. auto: everybody but this machine's user while "

@@ -42,11 +42,16 @@ from barograph.transport.http.access import Access
 from barograph.transport.http.app import HttpApplication
 from barograph.transport.http.short_ingest import ShortIngest
 from barograph.transport.http.systems.routers import routers as routers_of_systems
+from barograph.transport.mqtt.access import MqttAccess
+from barograph.transport.mqtt.listener import MqttListener
+from barograph.transport.mqtt.storage import MqttStorage
+from barograph.transport.mqtt.topics import Template, Topics
 from barograph.transport.web.router import router as web_router
 
 logger = logging.getLogger(__name__)
 
 CATALOG_FILE = "data.db"
+MQTT_FILE = "mqtt.db"
 READINGS_DIRECTORY = "readings"
 BACKUPS_DIRECTORY = "backups"
 _ENDED_JOBS_KEPT = 7 * DAY
@@ -60,6 +65,7 @@ class Program:
     access: Access
     app: HttpApplication
     shortcut: ShortIngest
+    mqtt: MqttListener | None
     close: Callable[[], None]
     """Commits what was accepted and releases everything; call it once."""
 
@@ -130,14 +136,32 @@ def build(settings: Settings, clock: Clock | None = None) -> Program:
         access = Access(registry, accounts, settings.auth, [settings.host])
         backups = Backups(catalog, store, directory / BACKUPS_DIRECTORY, clock)
         admin_router = partial(admin.router, backups=backups)
-        app = HttpApplication(core, access, extra=(admin_router, web_router))
+        pages = partial(web_router, newest_page="parameters" in settings.apis)
+        systems = routers_of_systems(settings.apis, parameters_count=settings.parameters_n)
+        app = HttpApplication(core, access, extra=(admin_router, pages, *systems))
+        mqtt = _mqtt(core, access, settings, opened) if settings.mqtt else None
         housekeeping = Housekeeping(_chores(core, settings))
         runner.start(jobs)
         opened.callback(runner.stop)
         housekeeping.start()
         opened.callback(housekeeping.close)
         close = opened.pop_all().close
-    return Program(core, access, app, ShortIngest(core, access), close)
+    return Program(core, access, app, ShortIngest(core, access), mqtt, close)
+
+
+def _mqtt(core: Core, access: Access, settings: Settings, opened: ExitStack) -> MqttListener:
+    storage = MqttStorage(settings.data_dir / MQTT_FILE)
+    opened.callback(storage.close)
+    try:
+        return MqttListener(
+            core,
+            MqttAccess(core.registry, core.accounts, access, open=settings.auth == "open"),
+            Topics(core.registry, map(Template.parse, settings.mqtt_topics)),
+            storage,
+            auto_create=settings.auto_create_devices,
+        )
+    except ValueError as error:
+        raise ConfigurationError(f"limits of MQTT: {error}") from None
 
 
 def prepare(directory: Path) -> Path:

@@ -25,9 +25,11 @@ class Running:
 class Announcement:
     """Keeps the file while the server runs."""
 
-    def __init__(self, data_dir: Path, url: str, token: str) -> None:
+    def __init__(self, data_dir: Path, url: str, token: str, mqtt_port: int | None = None) -> None:
         self._path = data_dir / FILE
-        self._content = json.dumps({"url": url, "token": token, "pid": os.getpid()})
+        self._content = json.dumps(
+            {"url": url, "token": token, "pid": os.getpid(), "mqtt_port": mqtt_port}
+        )
 
     def __enter__(self) -> None:
         self._path.unlink(missing_ok=True)

@@ -5,6 +5,7 @@ import logging
 import signal
 import socket
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -15,11 +16,14 @@ from rich.logging import RichHandler
 from barograph import config, wiring
 from barograph.cli.running import Announcement
 from barograph.config import Settings
+from barograph.domain.errors import ConfigurationError
 from barograph.transport.http.access import is_loopback
 from barograph.transport.http.server import HttpServer, bind
 
 logger = logging.getLogger(__name__)
 
+MQTT_PORT = 1883
+_MQTT_PORTS_TRIED = 100
 _SWITCH_SECONDS = 0.001
 """How long the event loop may hold the interpreter while the writer waits for it. Python's 5 ms
 would be most of a commit's time."""
@@ -31,6 +35,10 @@ def serve(
         typer.Option(help="Address to listen on; 0.0.0.0 lets other machines in.", metavar="ADDR"),
     ] = None,
     port: Annotated[int | None, typer.Option(help="HTTP port; 0 takes a free one.")] = None,
+    mqtt_port: Annotated[
+        int | None,
+        typer.Option(help="MQTT port; 0 takes a free one. Default: 1883, or the next free one."),
+    ] = None,
     data_dir: Annotated[
         Path | None, typer.Option(help="Where everything is kept. Default: ./data")
     ] = None,
@@ -51,44 +59,74 @@ def serve(
     the later wins. See [bold]barograph config[/bold] for all of them.
     """
     settings = config.load(
-        config_file, host=host, port=port, data_dir=data_dir, auth=auth, log_level=log_level
+        config_file,
+        host=host,
+        port=port,
+        mqtt_port=mqtt_port,
+        data_dir=data_dir,
+        auth=auth,
+        log_level=log_level,
     )
     _log(settings.log_level)
     sys.setswitchinterval(_SWITCH_SECONDS)
-    sockets = bind(settings.host, settings.port)
-    try:
-        program = wiring.build(settings)
-    except BaseException:
+    with ExitStack() as opened:
+        sockets = bind(settings.host, settings.port)
         for one in sockets:
-            one.close()
-        raise
-    try:
-        _run(program, settings, sockets)
-    finally:
-        program.close()
+            opened.callback(one.close)
+        mqtt_sockets = _bind_mqtt(settings) if settings.mqtt else []
+        for one in mqtt_sockets:
+            opened.callback(one.close)
+        program = wiring.build(settings)
+        opened.callback(program.close)
+        _run(program, settings, sockets, mqtt_sockets)
     logger.info("stopped; everything accepted is committed")
 
 
-def _run(program: wiring.Program, settings: Settings, sockets: list[socket.socket]) -> None:
+def _bind_mqtt(settings: Settings) -> list[socket.socket]:
+    """The sockets of MQTT: on the port that was asked for, else on the first one free from 1883."""
+    if settings.mqtt_port is not None:
+        return bind(settings.host, settings.mqtt_port, "--mqtt-port")
+    for port in range(MQTT_PORT, MQTT_PORT + _MQTT_PORTS_TRIED):
+        try:
+            return bind(settings.host, port, "--mqtt-port")
+        except ConfigurationError:
+            logger.debug("port %d is taken", port)
+    return bind(settings.host, 0, "--mqtt-port")
+
+
+def _run(
+    program: wiring.Program,
+    settings: Settings,
+    sockets: list[socket.socket],
+    mqtt_sockets: list[socket.socket],
+) -> None:
     server = HttpServer(program.app, sockets, program.core.limits, program.shortcut)
     port = sockets[0].getsockname()[1]
+    mqtt_port = mqtt_sockets[0].getsockname()[1] if mqtt_sockets else None
     url = f"http://{_name(settings.host)}:{port}"
-    with Announcement(settings.data_dir, url, program.access.operator_token):
-        _banner(program, settings, url)
+    with Announcement(settings.data_dir, url, program.access.operator_token, mqtt_port):
+        _banner(program, settings, url, mqtt_port)
         with _runner() as runner:
-            runner.run(_until_signal(server, program))
+            runner.run(_until_signal(server, program, mqtt_sockets))
 
 
-async def _until_signal(server: HttpServer, program: wiring.Program) -> None:
+async def _until_signal(
+    server: HttpServer, program: wiring.Program, mqtt_sockets: list[socket.socket]
+) -> None:
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
         server.stop()
         program.app.streams.close()
+        if program.mqtt is not None:
+            program.mqtt.stop()
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop)
-    await server.run()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(server.run())
+        if program.mqtt is not None:
+            group.create_task(program.mqtt.run(mqtt_sockets))
 
 
 def _runner() -> asyncio.Runner:
@@ -106,11 +144,15 @@ def _name(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def _banner(program: wiring.Program, settings: Settings, url: str) -> None:
+def _banner(program: wiring.Program, settings: Settings, url: str, mqtt_port: int | None) -> None:
     console = Console()
     console.print(f"[bold]Barograph[/bold] is listening on [link={url}]{url}[/link]")
     console.print(f"  dashboard  {url}/")
     console.print(f"  API docs   {url}/docs")
+    if mqtt_port is not None:
+        console.print(
+            f"  MQTT       {_name(settings.host)}:{mqtt_port}{_instead(settings, mqtt_port)}"
+        )
     console.print(f"  data       {settings.data_dir.absolute()}")
     if is_loopback(settings.host) and settings.auth == "auto":
         console.print("  access     this machine's user needs no password; others cannot connect")
@@ -121,6 +163,12 @@ def _banner(program: wiring.Program, settings: Settings, url: str) -> None:
         setup = program.core.accounts.setup_link_token()
         if setup is not None:
             console.print(f"  set up     [bold]{url}/setup?token={setup}[/bold] (works once)")
+
+
+def _instead(settings: Settings, mqtt_port: int) -> str:
+    if settings.mqtt_port is not None or mqtt_port == MQTT_PORT:
+        return ""
+    return f" [yellow](another program uses {MQTT_PORT}; choose with --mqtt-port)[/yellow]"
 
 
 def _log(level: str) -> None:

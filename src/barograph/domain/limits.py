@@ -43,9 +43,16 @@ class Limits:
     )
     body_idle_seconds_max: float = _limit(30.0, "Between two pieces of a request body.")
     idle_seconds_max: float = _limit(75.0, "A kept-alive connection without a request.")
-    connections_max: int = _limit(12_000, "HTTP connections in all.")
+    connections_max: int = _limit(12_000, "Connections in all; HTTP and MQTT count apart.")
     address_connections_max: int = _limit(
-        4_000, "HTTP connections from one address; this machine is not counted."
+        4_000, "Connections from one address; this machine is not counted."
+    )
+    mqtt_packet_bytes_max: int = _limit(256 * KIB, "An MQTT packet.")
+    mqtt_first_packet_bytes_max: int = _limit(
+        4 * KIB, "The MQTT packet CONNECT, which comes from somebody not yet known."
+    )
+    mqtt_receive_max: int = _limit(
+        100, "MQTT messages of one client that may wait for their acknowledgement (5.0)."
     )
     password_chars_min: int = _limit(8, "The shortest password.")
     password_chars_max: int = _limit(1024, "The longest password.")
@@ -64,6 +71,7 @@ class Limits:
             ("text_bytes_max", "body_bytes_max"),
             ("password_chars_min", "password_chars_max"),
             ("address_connections_max", "connections_max"),
+            ("mqtt_first_packet_bytes_max", "mqtt_packet_bytes_max"),
         ):
             low, high = getattr(self, earlier), getattr(self, later)
             if low > high:

@@ -56,8 +56,12 @@ class Ingest:
         ids = self._registry.ensure_series(device.id, new)
         return self._batch(device, batch, [ids[metric] for metric in batch.metrics])
 
+    def step(self, device: Device) -> int:
+        """What the times of the device's readings are rounded down to (microseconds); 0: nothing."""
+        return self._round_time if device.round_time is None else device.round_time
+
     def _batch(self, device: Device, batch: MetricBatch, ids: list[int]) -> Batch:
-        step = self._round_time if device.round_time is None else device.round_time
+        step = self.step(device)
         index, times = batch.index, batch.times
         if isinstance(index, np.ndarray):
             if step:

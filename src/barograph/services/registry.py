@@ -23,6 +23,9 @@ class Registry:
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
         self._lock = Lock()
+        self.generation = 0
+        """Grows with every change to users, devices and tokens: who remembers an answer asks again
+        when it has."""
         self._principals: dict[bytes, Principal] = {}
         self._tokens: dict[bytes, Token] = {}
         self._users: dict[int, User] = {}
@@ -68,12 +71,14 @@ class Registry:
         with self._lock:
             self._tokens[token.digest] = token
             self._principals[token.digest] = principal
+            self.generation += 1
 
     def drop_token(self, digest: bytes) -> None:
         """Refuse the token from now on."""
         with self._lock:
             self._principals.pop(digest, None)
             self._tokens.pop(digest, None)
+            self.generation += 1
 
     def drop_device_tokens(self, device_id: int) -> None:
         """Refuse every token of the device."""
@@ -89,6 +94,8 @@ class Registry:
             if token.user_id == user.id:
                 with self._lock:
                     self._principals[digest] = Principal("user", user.id, role=user.role)
+        with self._lock:
+            self.generation += 1
 
     def drop_user(self, user_id: int) -> None:
         """Forget the user and refuse its tokens."""
@@ -97,6 +104,7 @@ class Registry:
                 self.drop_token(digest)
         with self._lock:
             self._users.pop(user_id, None)
+            self.generation += 1
 
     # Devices
 
@@ -128,6 +136,7 @@ class Registry:
         with self._lock:
             self._unplace(device.id)
             self._place(device)
+            self.generation += 1
 
     def refresh_device(self, device_id: int) -> None:
         """Read the device again from the catalog."""
@@ -144,6 +153,7 @@ class Registry:
             self._unplace(device_id)
             for series_id in self._metrics.pop(device_id, {}).values():
                 self._series.pop(series_id, None)
+            self.generation += 1
 
     def _place(self, device: Device) -> None:
         self._devices[device.id] = device

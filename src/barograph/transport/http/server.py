@@ -285,10 +285,10 @@ class HttpServer:
         self._server.should_exit = True
 
 
-def bind(host: str, port: int) -> list[socket.socket]:
+def bind(host: str, port: int, option: str = "--port") -> list[socket.socket]:
     """Listening sockets for every address of `host`; port 0 takes a free one, the same for all.
 
-    Raises `ConfigurationError`, whose message says what to do.
+    `option` is what chooses the port. Raises `ConfigurationError`, whose message says what to do.
     """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
@@ -309,7 +309,7 @@ def bind(host: str, port: int) -> list[socket.socket]:
                 one.close()
             raise ConfigurationError(
                 f"cannot listen on {host}:{port} ({error.strerror}): is another program, or another "
-                "Barograph, using it? Choose one with --port, or --port 0 for any free one"
+                f"Barograph, using it? Choose one with {option}, or {option} 0 for any free one"
             ) from None
         listening.setblocking(False)
         port = port or listening.getsockname()[1]

@@ -1,0 +1,359 @@
+"""The MQTT server on TCP: sockets, clock and storage for the engine in `barograph.mqtt`.
+
+Everything here runs on the event loop. Readings go through `handover.py` to the writer; a message is
+routed and acknowledged after its commit. What the engine wants kept goes through `storage.py`
+before the bytes that depend on it are sent.
+"""
+
+import asyncio
+import contextlib
+import logging
+import socket
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from barograph.domain.errors import BarographError
+from barograph.domain.limits import Limits
+from barograph.mqtt import (
+    Batch,
+    Broker,
+    Closed,
+    Connection,
+    ConnectRequest,
+    Event,
+    MqttLimits,
+    Output,
+    Reason,
+    Snapshot,
+    State,
+)
+from barograph.mqtt.journal import SessionEnded
+from barograph.mqtt.packets import Connect
+from barograph.mqtt.session import Link
+from barograph.services.core import Core
+from barograph.transport.http.access import is_loopback
+from barograph.transport.mqtt.access import Admission, MqttAccess, reason_of
+from barograph.transport.mqtt.handover import Handover, Handovers
+from barograph.transport.mqtt.peer import Peer
+from barograph.transport.mqtt.readings import MqttIngest, Publisher
+from barograph.transport.mqtt.rights import Rights
+from barograph.transport.mqtt.storage import MqttStorage
+from barograph.transport.mqtt.topics import Topics
+
+logger = logging.getLogger(__name__)
+
+_BACKLOG = 2048
+_THREADS = 4
+_SWEEP_SECONDS = 0.25
+_CREDENTIALS_SECONDS = 30.0
+"""How often credentials that may expire are looked at; revoked ones are noticed at once."""
+_UNSTORED_CHANGES_MAX = 50_000
+_GRACE_SECONDS = 10.0
+_SAY_SECONDS = 60.0
+
+
+class MqttListener:
+    """Serves MQTT on sockets that are bound already."""
+
+    def __init__(
+        self,
+        core: Core,
+        access: MqttAccess,
+        topics: Topics,
+        storage: MqttStorage,
+        *,
+        auto_create: bool,
+    ) -> None:
+        """Raises `ValueError` where the limits contradict the engine's."""
+        rights = Rights(access, topics, auto_create=auto_create)
+        self._core = core
+        self._access = access
+        self._storage = storage
+        self._ingest = MqttIngest(core, access, rights, topics)
+        self._broker = Broker(rights, _limits(core.limits))
+        self._peers: dict[Link, Peer] = {}
+        self._addresses: Counter[str] = Counter()
+        self._admissions: dict[Peer, Admission] = {}
+        self._waiting: Counter[Link] = Counter()
+        """How many outputs of a connection wait for the storage."""
+        self._generation = core.registry.generation
+        self._looked_at = 0.0
+        # The engine's clock: it must not jump while the program runs, and go on over a restart.
+        self._epoch = core.clock() / 1e6 - time.monotonic()
+        self._stopping: asyncio.Event | None = None
+        self._held: list[Peer] = []
+        self._said_full = -_SAY_SECONDS
+
+    async def run(self, sockets: Sequence[socket.socket]) -> None:
+        """Serve until `stop`, then commit and acknowledge what came in, and close."""
+        loop = self._loop = asyncio.get_running_loop()
+        stopping = self._stopping = asyncio.Event()
+        self._progress = asyncio.Event()
+        with ThreadPoolExecutor(_THREADS, "barograph-mqtt") as self._threads:
+            self._handovers = Handovers(self._core, self._ingest, self._threads, self._settled)
+            self._storage.start(self._stored_on_thread)
+            self._broker.restore(self._restored(), self._now())
+            self._carry_out()
+            servers = [
+                await loop.create_server(lambda: Peer(self), sock=one, backlog=_BACKLOG)
+                for one in sockets
+            ]
+            sweeper = asyncio.create_task(self._sweep())
+            try:
+                await stopping.wait()
+            finally:
+                for server in servers:
+                    server.close()
+                await self._end()
+                sweeper.cancel()
+
+    def stop(self) -> None:
+        """Accept and read no more, finish what came in, then end."""
+        if self._stopping is not None:
+            self._stopping.set()
+
+    # For the peers: see `peer.Host`.
+
+    def opened(self, peer: Peer) -> Connection | None:
+        limits, address = self._core.limits, peer.address
+        if (
+            (self._stopping is not None and self._stopping.is_set())
+            or len(self._peers) >= limits.connections_max
+            or (
+                self._addresses[address] >= limits.address_connections_max
+                and not is_loopback(address)
+            )
+        ):
+            self._say_full()
+            return None
+        self._addresses[address] += 1
+        connection = Connection(self._broker, self._now())
+        self._peers[connection] = peer
+        return connection
+
+    def received(self, peer: Peer, data: bytes) -> None:
+        assert peer.connection is not None
+        self._see_to(peer, peer.connection.feed(data, self._now()), len(data))
+        self._carry_out()
+
+    def writable(self, peer: Peer, *, room: bool) -> None:
+        assert peer.connection is not None
+        if room:
+            peer.connection.resume(self._now())
+            self._carry_out()
+        else:
+            peer.connection.pause()
+
+    def lost(self, peer: Peer) -> None:
+        connection = peer.connection
+        assert connection is not None
+        self._addresses[peer.address] -= 1
+        if not self._addresses[peer.address]:
+            del self._addresses[peer.address]
+        self._admissions.pop(peer, None)
+        connection.lost(self._now())
+        self._carry_out()
+        self._peers.pop(connection, None)
+        self._progress.set()
+
+    # Events of the engine.
+
+    def _see_to(self, peer: Peer, events: Sequence[Event], size: int) -> None:
+        for event in events:
+            match event:
+                case Batch():
+                    self._take(peer, event, size)
+                case ConnectRequest(connect):
+                    self._ask(peer, connect)
+                case Closed(reason, message):
+                    logger.debug("MQTT %s: %s (0x%02X)", peer.address, message, reason)
+
+    def _take(self, peer: Peer, messages: Batch, size: int) -> None:
+        taken = self._ingest.take(peer.publisher, messages.publishes)
+        peer.owe(size)
+        self._handovers.begin(Handover(peer.publisher, taken, peer, messages, size))
+
+    def _settled(self, handovers: list[Handover]) -> None:
+        """The readings are stored, or refused: let the engine route and acknowledge them."""
+        now = self._now()
+        for handover in handovers:
+            self._core.telemetry.mqtt_messages_refused += len(handover.taken.refused)
+            peer = handover.peer
+            if peer is None or peer.connection is None or handover.messages is None:
+                continue
+            peer.owe(-handover.size)
+            peer.connection.acknowledge(handover.messages, now, handover.taken.refused)
+        self._carry_out()
+        self._progress.set()
+
+    def _ask(self, peer: Peer, connect: Connect) -> None:
+        """Answer CONNECT: at once where memory knows the credential, else by a thread."""
+        try:
+            admission = self._access.quick(connect, peer.address)
+        except BarographError as error:
+            self._refuse(peer, error)
+            return
+        if admission is not None:
+            self._admit(peer, admission)
+            return
+        peer.hold()
+        work = self._threads.submit(self._access.slow, connect, peer.address)
+        work.add_done_callback(
+            lambda done: self._loop.call_soon_threadsafe(self._checked, peer, done)
+        )
+
+    def _checked(self, peer: Peer, work: Future[Admission]) -> None:
+        connection = peer.connection
+        assert connection is not None
+        if connection.state is State.ASKING:
+            error = work.exception()
+            if error is None:
+                self._admit(peer, work.result())
+            elif isinstance(error, BarographError):
+                self._refuse(peer, error)
+            else:
+                logger.error("an MQTT client could not be let in", exc_info=error)
+                self._see_to(peer, connection.refuse(Reason.UNSPECIFIED_ERROR, self._now()), 0)
+            self._carry_out()
+        peer.let_go()
+
+    def _admit(self, peer: Peer, admission: Admission) -> None:
+        assert peer.connection is not None
+        peer.publisher = Publisher(admission.name)
+        self._admissions[peer] = admission
+        self._see_to(peer, peer.connection.accept(admission.name, self._now()), 0)
+
+    def _refuse(self, peer: Peer, error: BarographError) -> None:
+        assert peer.connection is not None
+        logger.debug("MQTT %s is not let in: %s", peer.address, error)
+        self._see_to(peer, peer.connection.refuse(reason_of(error), self._now(), str(error)), 0)
+
+    # Effects of the engine.
+
+    def _carry_out(self) -> None:
+        """Store and send what the engine asks for.
+
+        Bytes wait for the changes that they belong to, and for bytes before them.
+        """
+        while (effects := self._broker.take(self._now())) is not None:
+            outputs = effects.outputs
+            if effects.changes or any(self._waiting[one.connection] for one in outputs):
+                self._waiting.update(one.connection for one in outputs)
+                self._storage.commit(effects.changes, outputs)
+            else:
+                self._send(outputs)
+            for name, will in effects.wills:
+                publisher = Publisher(name)
+                taken = self._ingest.take(publisher, [will])
+                self._handovers.begin(Handover(publisher, taken))
+
+    def _stored_on_thread(self, groups: list[list[Output]]) -> None:
+        self._loop.call_soon_threadsafe(self._stored, groups)
+
+    def _stored(self, groups: list[list[Output]]) -> None:
+        for outputs in groups:
+            for one in outputs:
+                self._waiting[one.connection] -= 1
+                if not self._waiting[one.connection]:
+                    del self._waiting[one.connection]
+            self._send(outputs)
+        self._progress.set()
+
+    def _send(self, outputs: Sequence[Output]) -> None:
+        for connection, data, close in outputs:
+            peer = self._peers.get(connection)
+            if peer is not None:
+                peer.write(data, close=close)
+
+    # Time.
+
+    def _now(self) -> float:
+        return self._epoch + time.monotonic()
+
+    async def _sweep(self) -> None:
+        """See to what is due, for ever."""
+        while True:
+            await asyncio.sleep(_SWEEP_SECONDS)
+            now = self._now()
+            due = self._broker.next_deadline()
+            if due is not None and due <= now:
+                self._broker.tick(now)
+            changed = self._generation != self._core.registry.generation
+            if changed:
+                self._generation = self._core.registry.generation
+                self._broker.rights_changed()
+            if changed or now - self._looked_at > _CREDENTIALS_SECONDS:
+                self._looked_at = now
+                self._end_invalid(now)
+            self._carry_out()
+            for peer in tuple(self._peers.values()):
+                peer.enforce(self._loop.time())
+            self._hold_while_full()
+
+    def _end_invalid(self, now: float) -> None:
+        """End the connections whose credential, user or device is no more."""
+        for peer, admission in tuple(self._admissions.items()):
+            if self._access.principal(admission.name) is None:
+                self._broker.end_sessions(admission.name, now)
+            elif peer.connection is not None and not admission.holds():
+                peer.connection.end(Reason.NOT_AUTHORIZED, "the credential is no longer valid", now)
+
+    def _hold_while_full(self) -> None:
+        """Read nothing while more waits for the storage than it may."""
+        full = self._storage.backlog > _UNSTORED_CHANGES_MAX
+        if full and not self._held:
+            self._held = list(self._admissions)
+            for peer in self._held:
+                peer.hold()
+        elif self._held and not full:
+            for peer in self._held:
+                peer.let_go()
+            self._held = []
+
+    def _say_full(self) -> None:
+        now = self._loop.time()
+        if now > self._said_full + _SAY_SECONDS:
+            self._said_full = now
+            logger.warning("MQTT connections are turned away: there are too many")
+
+    # Beginning and end.
+
+    def _restored(self) -> Snapshot:
+        """What was stored, without the sessions of users and devices that are no more."""
+        snapshot = self._storage.load()
+        gone = [key for key in snapshot.sessions if self._access.principal(key[0]) is None]
+        for key in gone:
+            del snapshot.sessions[key]
+        self._storage.commit([SessionEnded(key) for key in gone], [])
+        return snapshot
+
+    async def _end(self) -> None:
+        """Let what came in be stored and acknowledged, then close the connections."""
+        for peer in tuple(self._peers.values()):
+            peer.hold()
+        deadline = self._loop.time() + _GRACE_SECONDS
+        await self._until(lambda: not len(self._handovers), deadline)
+        self._handovers.give_up()
+        self._broker.shut_down(self._now())
+        self._carry_out()
+        await self._until(lambda: not self._peers and not self._waiting, deadline)
+        for peer in tuple(self._peers.values()):
+            peer.abort()
+        await asyncio.to_thread(self._storage.stop)
+
+    async def _until(self, done: Callable[[], bool], deadline: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout_at(deadline):
+                while not done():
+                    self._progress.clear()
+                    await self._progress.wait()
+
+
+def _limits(limits: Limits) -> MqttLimits:
+    return MqttLimits(
+        packet_bytes_max=limits.mqtt_packet_bytes_max,
+        first_packet_bytes_max=limits.mqtt_first_packet_bytes_max,
+        receive_maximum=limits.mqtt_receive_max,
+    )

@@ -1,0 +1,230 @@
+"""From published messages to the batch that is stored.
+
+The messages of one socket read make one batch. A number alone, to a topic seen before on this
+connection, costs a look-up, its conversion and three appends. New devices and new metrics cost a
+catalog transaction and so wait for `finish`, which runs on a thread.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from barograph.codecs import decoder_for
+from barograph.codecs.value import decode_value
+from barograph.domain.batch import Batch, MetricBatch
+from barograph.domain.device import Device
+from barograph.domain.errors import (
+    BarographError,
+    Forbidden,
+    InvalidInput,
+    MalformedInput,
+    NotFound,
+    TooLarge,
+    Unavailable,
+)
+from barograph.domain.time import MINUTE, SECOND
+from barograph.domain.user import require_device
+from barograph.mqtt import RETAIN, Published, Reason
+from barograph.services.core import Core
+from barograph.services.writer import concatenate
+from barograph.transport.mqtt.access import MqttAccess
+from barograph.transport.mqtt.rights import Rights
+from barograph.transport.mqtt.topics import Place, Topics
+
+logger = logging.getLogger(__name__)
+
+_TOPICS_REMEMBERED_MAX = 1_024
+_COMPLAINTS_REMEMBERED_MAX = 10_000
+_UNKNOWN = -1
+_NAN = float("nan")
+
+
+class Target:
+    """Where the readings of a topic go."""
+
+    __slots__ = ("place", "series", "step")
+
+    def __init__(self, place: Place | None, series: int = _UNKNOWN, step: int = 0) -> None:
+        self.place = place
+        """None where messages carry no readings."""
+        self.series = series
+        """The series, where the topic names a metric that is known."""
+        self.step = step
+        """What times are rounded down to (microseconds), 0 for none."""
+
+
+class Publisher:
+    """Who publishes, and the topics it used."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.targets: dict[bytes, Target] = {}
+        self.generation = -1
+        """Of the registry, when the targets were found."""
+
+
+@dataclass(slots=True)
+class Taken:
+    """What the messages of one read come to."""
+
+    batches: list[Batch] = field(default_factory=list)
+    refused: dict[int, Reason] = field(default_factory=dict)
+    """By position; see `barograph.mqtt.Connection.acknowledge`."""
+    unfinished: list[tuple[int, Place, MetricBatch]] = field(default_factory=list)
+    """Position, place and readings of what needs the catalog."""
+    messages: int = 0
+    """How many carry readings, the refused ones included."""
+
+    def batch(self) -> Batch:
+        """The readings, in order."""
+        return concatenate(self.batches)
+
+
+class MqttIngest:
+    """Reads messages; `take` and what it calls runs on the event loop, `finish` on a thread."""
+
+    def __init__(self, core: Core, access: MqttAccess, rights: Rights, topics: Topics) -> None:
+        self._core = core
+        self._access = access
+        self._rights = rights
+        self._topics = topics
+        self._last_time = 0
+        self._complained: dict[str, int] = {}
+
+    def take(self, publisher: Publisher, publishes: Sequence[Published]) -> Taken:
+        """Read the messages, as far as memory answers."""
+        taken = Taken(messages=len(publishes))
+        registry = self._core.registry
+        if publisher.generation != registry.generation:
+            publisher.generation = registry.generation
+            publisher.targets.clear()
+        targets = publisher.targets
+        now = self._core.clock()
+        # Values without a time must not replace each other: each gets a microsecond of its own.
+        last = self._last_time if self._last_time < now + SECOND else now
+        series: list[int] = []
+        times: list[int] = []
+        values: list[float] = []
+        for i, (topic, payload, flags, _, properties) in enumerate(publishes):
+            target = targets.get(topic)
+            if target is None:
+                target = self._target(publisher, topic)
+            if target.series != _UNKNOWN:
+                try:
+                    value = float(payload)
+                except ValueError:
+                    value = _NAN
+                if value - value == 0 and b"_" not in payload:
+                    last = now if now > last else last + 1
+                    series.append(target.series)
+                    times.append(last - last % target.step if target.step else last)
+                    values.append(value)
+                    continue
+            if target.place is None or (not payload and flags & RETAIN):
+                # A command, say, or the removal of a retained message.
+                taken.messages -= 1
+                continue
+            last = max(now, last + 1 + payload.count(b",") + payload.count(b"\n"))
+            kind = properties.content_type if properties is not None else None
+            try:
+                readings = self._decode(target.place, payload, kind, last)
+                known = self._known(publisher, target.place, readings)
+            except BarographError as error:
+                taken.refused[i] = self._refuse(target.place, error)
+                continue
+            if known is None:
+                taken.unfinished.append((i, target.place, readings))
+            else:
+                if series:
+                    taken.batches.append(Batch(series, times, values))
+                    series, times, values = [], [], []
+                taken.batches.append(known)
+        if series:
+            taken.batches.append(Batch(series, times, values))
+        self._last_time = last
+        return taken
+
+    def finish(self, publisher: Publisher, taken: Taken) -> None:
+        """Make the devices and metrics that are new.
+
+        Raises `Unavailable`, after which it may be called again.
+        """
+        while taken.unfinished:
+            i, place, readings = taken.unfinished[0]
+            try:
+                device = self._device(publisher.name, place)
+                taken.batches.append(self._core.ingest.resolve(device, readings))
+            except Unavailable:
+                raise
+            except BarographError as error:
+                taken.refused[i] = self._refuse(place, error)
+            del taken.unfinished[0]
+
+    def _target(self, publisher: Publisher, topic: bytes) -> Target:
+        place = self._topics.find(topic.decode())
+        if place is None or not place.readings:
+            target = Target(None)
+        elif place.device is None:
+            return Target(place)
+        else:
+            series = self._core.registry.series_of(place.device.id).get(
+                place.metric or "", _UNKNOWN
+            )
+            target = Target(place, series, self._core.ingest.step(place.device))
+            if place.metric is not None and series == _UNKNOWN:
+                return target
+            who = self._access.principal(publisher.name)
+            if who is None:
+                return Target(place)
+            try:
+                require_device(who, place.device, write=True)
+            except BarographError:
+                return Target(place)
+        if len(publisher.targets) >= _TOPICS_REMEMBERED_MAX:
+            publisher.targets.clear()
+        publisher.targets[topic] = target
+        return target
+
+    def _decode(self, place: Place, payload: bytes, kind: str | None, now: int) -> MetricBatch:
+        core = self._core
+        if place.metric is None:
+            decode = decoder_for((kind or "").encode())
+            return decode(payload, now=now, zone=core.zone, limits=core.limits).batch
+        time, value = decode_value(payload, now=now, zone=core.zone, limits=core.limits)
+        texts = {0: value} if isinstance(value, str) else {}
+        number = _NAN if isinstance(value, str) else value
+        return MetricBatch([place.metric], [0], [now if time is None else time], [number], texts)
+
+    def _known(self, publisher: Publisher, place: Place, readings: MetricBatch) -> Batch | None:
+        if place.device is None:
+            return None
+        who = self._access.principal(publisher.name)
+        if who is None:
+            raise Forbidden("this account or device is no more")
+        return self._core.ingest.known(require_device(who, place.device, write=True), readings)
+
+    def _device(self, name: str, place: Place) -> Device:
+        who = self._access.principal(name)
+        if who is None:
+            raise Forbidden("this account or device is no more")
+        known = self._core.registry.device(place.key)
+        if known is not None:
+            return require_device(who, known, write=True)
+        if not self._rights.may_create(name, place.key):
+            raise NotFound(f"there is no device {place.key!r}, and it is not made by writing to it")
+        return self._core.devices.find_or_create(who, place.key)
+
+    def _refuse(self, place: Place, error: BarographError) -> Reason:
+        """Log the refusal, once per device and minute, and say it in the standard's words."""
+        now = self._core.clock()
+        said = self._complained.get(place.key)
+        if said is None or not said <= now < said + MINUTE:
+            if len(self._complained) >= _COMPLAINTS_REMEMBERED_MAX:
+                self._complained.clear()
+            self._complained[place.key] = now
+            logger.warning("a message of device %r is refused: %s", place.key, error)
+        if isinstance(error, MalformedInput | InvalidInput | TooLarge):
+            return Reason.PAYLOAD_FORMAT_INVALID
+        if isinstance(error, Forbidden | NotFound):
+            return Reason.NOT_AUTHORIZED
+        return Reason.IMPLEMENTATION_SPECIFIC_ERROR
