@@ -41,6 +41,7 @@ from barograph.stores.readings.duckdb.reading import Wanted, extent, newest_befo
 from barograph.stores.readings.duckdb.snapshot import Snapshot
 from barograph.stores.readings.journal import Journal
 
+_HELD_READING_BYTES = 32
 _GROUP_READINGS = 20_000
 _LINGER_SECONDS = 0.15
 """How long readings wait to be applied in a larger group, while nobody asks."""
@@ -58,8 +59,9 @@ class DuckDBReadingStore:
 
     `memory_mb` bounds DuckDB's caches and intermediate results (`idle_mb` what it keeps when nobody
     asks), `temp_mb` what it may put on disk for one question, `backlog_readings_max` what is
-    journalled but not yet applied, `held_readings_max` what a quantile may hold in memory. Raises `ConfigurationError` where another process has the
-    directory or it cannot be opened.
+    journalled but not yet applied, `held_readings_max` the readings whose values a quantile holds
+    in memory (by default as many as half of `memory_mb` has room for). Raises `ConfigurationError`
+    where another process has the directory or it cannot be opened.
     """
 
     def __init__(
@@ -71,13 +73,17 @@ class DuckDBReadingStore:
         temp_mb: int = 4096,
         idle_mb: int = 32,
         backlog_readings_max: int = 500_000,
-        held_readings_max: int = 8_000_000,
+        held_readings_max: int | None = None,
         journal_segment_bytes_max: int = 64 << 20,
         sizes: Sizes | None = None,
     ) -> None:
         self._directory = directory
         self._backlog_readings_max = backlog_readings_max
-        self._held_readings_max = held_readings_max
+        self._held_readings_max = (
+            (memory_mb << 20) // _HELD_READING_BYTES
+            if held_readings_max is None
+            else held_readings_max
+        )
         self._backlog: deque[tuple[int, Entry]] = deque()
         self._backlog_readings = 0
         self._trouble: BarographError | None = None
