@@ -96,6 +96,11 @@ class Settings(BaseSettings):
     data_dir: Path = Field(
         default=Path("data"), description="Where everything is kept: catalog, readings, journal."
     )
+    database_url: str = Field(
+        default="",
+        description="Where users, devices and the inventory are kept: postgresql://… or mysql://… "
+        "(needs the extra postgres or mysql). Empty: SQLite in data_dir.",
+    )
     host: str = Field(
         default="127.0.0.1",
         description="Address to listen on. 0.0.0.0 or :: lets other machines in; then every "

@@ -85,7 +85,9 @@ def build(settings: Settings, clock: Clock | None = None) -> Program:
             threads=settings.store_threads or os.cpu_count() or 1,
         )
         opened.callback(store.close)
-        catalog = SqlCatalog(f"sqlite:///{directory.absolute() / CATALOG_FILE}")
+        catalog = SqlCatalog(
+            settings.database_url or f"sqlite:///{directory.absolute() / CATALOG_FILE}"
+        )
         opened.callback(catalog.close)
 
         zone = parse_zone(settings.timezone)
