@@ -129,11 +129,6 @@ def api(client):
     return Api(client)
 
 
-@pytest.fixture
-def locked_api(locked):
-    return Api(locked.client)
-
-
 @pytest.fixture(scope="session")
 def elsewhere(started):
     """A server in India."""

@@ -107,7 +107,7 @@ def test_a_bad_registration_of_a_device_is_refused_with_400(api, user, change):
     refused(api.command("/devices", "reg", params), 400)
 
 
-@pytest.mark.parametrize("body", ["{", "[]", '{"command":"fly"}', '{"command":"reg"}', ""])
+@pytest.mark.parametrize("body", ["{", "[]", "7", '{"command":"fly"}', '{"command":"reg"}', ""])
 def test_what_is_no_command_for_devices_is_refused_with_400(client, body):
     refused(client.post("/devices", content=body), 400)
 

@@ -72,7 +72,8 @@ def _url_encoded(body: bytes) -> bytes:
 def read_json(body: bytes, limits: Limits) -> Any:
     """The body's JSON; raises `MalformedInput`, `TooLarge`."""
     value = parse(body, limits)
-    check_depth(value, limits.json_depth_max)
+    if isinstance(value, dict | list):
+        check_depth(value, limits.json_depth_max)
     return value
 
 

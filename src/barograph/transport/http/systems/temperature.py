@@ -31,7 +31,7 @@ from barograph.domain.time import (
     parse_moment,
     parse_time_of_day,
 )
-from barograph.domain.user import Principal
+from barograph.domain.user import Principal, require_member, require_user
 from barograph.services.core import Core
 from barograph.services.names import USERNAME_CHARS_MAX, check_email
 from barograph.services.readings import Selection
@@ -82,6 +82,7 @@ class TemperatureService:
 
     def register_device(self, params: Any, asker: Principal) -> Response:
         """`POST /devices`, command `reg`."""
+        require_member(asker)
         params = _object(params)
         for field in ("name", "user"):
             if not isinstance(params.get(field), str):
@@ -89,7 +90,8 @@ class TemperatureService:
         core = self._core
         user = core.catalog.users.find(check_email(params["user"], "params.user"))
         if user is None:
-            raise NotFound(f"there is no user {params['user']}: register it first")
+            raise NotFound(f"there is no user {params['user'][:64]}: register it first")
+        require_user(asker, user.id)
         with self._naming:
             if any(
                 device.name == params["name"] for device in core.registry.devices_of_user(user.id)
