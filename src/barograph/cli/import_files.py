@@ -23,7 +23,7 @@ from barograph.cli.importing.progress import ProgressFile
 from barograph.cli.importing.shape import Gathered, Shape
 from barograph.cli.output import console, note, say
 from barograph.cli.target import ConfigFile, DataDir, Target, Token, Url, connected
-from barograph.client import Client, NotFound
+from barograph.client import BarographClientError, Client, NotFound
 from barograph.client import InvalidInput as Refused
 from barograph.domain.device import check_key
 from barograph.domain.errors import ConfigurationError, InvalidInput
@@ -197,15 +197,20 @@ class _Import:
             disable=not sys.stderr.isatty(),
             transient=True,
         )
+        before = self._found.readings
         with bar:
             task = bar.add_task(self._path.name, total=self._file.size, rate="")
             for chunk in self._file.chunks(self._found.rows):
-                self._store(chunk)
+                try:
+                    self._store(chunk)
+                except (BarographClientError, KeyboardInterrupt):
+                    if self._send is not None and self._found.rows:
+                        note(f"{self._path}: interrupted; --resume goes on from there")
+                    raise
                 if self._send is not None:
                     progress.save(self._found.rows, self._found.readings)
-                speed = bar.tasks[task].elapsed or 1
-                rate = f"{self._found.readings / speed:,.0f} readings/s"
-                bar.update(task, completed=chunk.position, rate=rate)
+                speed = (self._found.readings - before) / (bar.tasks[task].elapsed or 1)
+                bar.update(task, completed=chunk.position, rate=f"{speed:,.0f} readings/s")
         if self._send is not None:
             progress.remove()
         self._tell()

@@ -1,6 +1,8 @@
 """The commands, put together, and how their errors are told."""
 
+import os
 import sys
+from collections.abc import Sequence
 
 import typer
 from rich.console import Console
@@ -65,13 +67,13 @@ app.command("doctor")(doctor.doctor)
 app.command("config")(show_config.show_config)
 
 
-def main() -> None:
-    """Run the command that the arguments name.
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command that the arguments, by default the program's, name; ends by `SystemExit`.
 
     An expected error is told in a line or a few: status 1 where a server said it, 2 otherwise.
     """
     try:
-        app()
+        app(arguments)
     except BarographError as error:
         _complain(str(error))
         sys.exit(2)
@@ -82,6 +84,9 @@ def main() -> None:
                 _complain(f"{problem.at}: {problem.message}")
         if isinstance(error, Unauthenticated):
             _complain("give a token with --token, or in the environment as BAROGRAPH_TOKEN")
+        sys.exit(1)
+    except BrokenPipeError:  # whoever read our output has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
 
 

@@ -11,6 +11,9 @@ Moment = datetime | str | int | float
 
 def microseconds(moment: Moment) -> int:
     """Microseconds since 1970; raises `ValueError`, whose message says what is right."""
+    of_numpy = getattr(moment, "item", None)
+    if of_numpy is not None:
+        moment = of_numpy()
     if isinstance(moment, datetime):
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=UTC)
