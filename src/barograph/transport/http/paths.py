@@ -1,8 +1,8 @@
-"""Slashes in a device's key, which a client sends in a path as `%2F`.
+"""Slashes in a device's key or a car's mark, which a client sends in a path as `%2F`.
 
 A server decodes a path before it is matched with the routes, and then such a slash looks like any
-other. So where a path names a device, encoded slashes stay as they are until the route has been
-found; `schemas.DeviceRef` decodes them.
+other. So where a path names one of these, encoded slashes stay as they are until the route has been
+found; the parameter's type (`schemas.DeviceRef`) decodes them.
 """
 
 import re
@@ -11,13 +11,14 @@ from urllib.parse import unquote
 from starlette.types import Scope
 
 _NAMING_A_DEVICE = ("/api/devices/", "/api/analytics/devices/", "/stats/", "/users/")
+_NAMING_A_CAR = "/auto/"
 _SLASH = re.compile(rb"%2[Ff]")
 
 
 def keep_slashes(scope: Scope) -> None:
     """Put the path of a request back to how it was sent, as far as slashes are concerned."""
     raw: bytes = scope.get("raw_path") or b""
-    if b"%2" in raw and scope["path"].startswith(_NAMING_A_DEVICE):
+    if b"%2" in raw and scope["path"].startswith((*_NAMING_A_DEVICE, _NAMING_A_CAR)):
         parts = [unquote(part.decode("latin-1")) for part in _SLASH.split(raw)]
         scope["path"] = "%2F".join(parts).removesuffix("/")
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Path, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from barograph.domain.asset import Asset
 from barograph.domain.errors import (
@@ -27,6 +27,7 @@ from barograph.services.core import Core
 from barograph.services.names import NAME_CHARS_MAX, check_name
 from barograph.transport.http.access import Access
 from barograph.transport.http.latest import LatestOfDevice
+from barograph.transport.http.paths import with_slashes
 from barograph.transport.http.problems import invalid, problem_response
 from barograph.transport.http.query import answer
 from barograph.transport.http.schemas import Name
@@ -141,7 +142,14 @@ def _signed_in(request: Request) -> Principal:
 
 
 Asker = Annotated[Principal, Depends(_signed_in)]
-Mark = Annotated[str, Path(max_length=3 * NAME_CHARS_MAX, description="What the car is called.")]
+Mark = Annotated[
+    str,
+    Path(
+        max_length=3 * NAME_CHARS_MAX,
+        description="What the car is called. A `/` in it is sent as `%2F`.",
+    ),
+    AfterValidator(with_slashes),
+]
 
 
 def _cars(core: Core) -> APIRouter:
@@ -158,7 +166,7 @@ def _cars(core: Core) -> APIRouter:
         return car
 
     @routes.get(
-        "/auto/{mark:path}",
+        "/auto/{mark}",
         response_model=CarPage,
         response_model_exclude_unset=True,
         responses=_failures(400, 401, 403, 404, 503),
@@ -170,7 +178,7 @@ def _cars(core: Core) -> APIRouter:
         return answer({**_car(car), **({"telemetry": telemetry} if telemetry else {})})
 
     @routes.post(
-        "/auto/{mark:path}",
+        "/auto/{mark}",
         status_code=201,
         response_model=Message,
         responses=_failures(400, 401, 403, 413, 503),
@@ -186,7 +194,7 @@ def _cars(core: Core) -> APIRouter:
         return _done("Auto created", 201)
 
     @routes.put(
-        "/auto/{mark:path}",
+        "/auto/{mark}",
         status_code=202,
         response_model=Message,
         responses=_failures(400, 401, 403, 404, 413, 503),
@@ -202,7 +210,7 @@ def _cars(core: Core) -> APIRouter:
         return _done("Auto updated", 202)
 
     @routes.delete(
-        "/auto/{mark:path}",
+        "/auto/{mark}",
         status_code=202,
         response_model=Message,
         responses=_failures(400, 401, 403, 404, 503),

@@ -16,6 +16,10 @@ from barograph.transport.http.users import principal_if_any
 def router(core: Core, *, of_temperature: bool, of_statistics: bool) -> APIRouter:
     """The route, for the systems that are turned on."""
     routes = APIRouter(tags=["device statistics"], include_in_schema=of_statistics)
+    documented = responses(400, 401, 403, 409, 413, 422, 429)
+    if of_temperature:
+        # To a body that cannot be read, and to one with `command`, that service answers.
+        documented[400]["content"]["application/json"] = {"schema": {"type": "object"}}
     register_by_command = temperature.register(core)
     register_by_name = statistics.register(core)
 
@@ -23,7 +27,7 @@ def router(core: Core, *, of_temperature: bool, of_statistics: bool) -> APIRoute
         "/users",
         status_code=201,
         response_model=statistics.CreatedUser,
-        responses=responses(400, 401, 403, 409, 413, 422, 429),
+        responses=documented,
         openapi_extra=body_schema(statistics.NewUser),
         summary="Create a user",
     )
