@@ -206,6 +206,7 @@ class Server:
                 if found["pid"] == self.process.pid:
                     httpx.get(found["url"] + "/healthz", timeout=5)
                     self.url, self.token = found["url"], found["token"]
+                    self.mqtt_port = found["mqtt_port"]
                     return
             except (OSError, ValueError, httpx.TransportError):
                 time.sleep(0.02)
@@ -244,5 +245,13 @@ def serve(tmp_path):
 def server(tmp_path_factory):
     """One server for the tests of a module."""
     server = Server(tmp_path_factory.mktemp("server"))
+    yield server
+    assert server.stop() == 0, server.log.read_text()
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory):
+    """A server where everything needs a credential."""
+    server = Server(tmp_path_factory.mktemp("guarded"), "--auth", "required")
     yield server
     assert server.stop() == 0, server.log.read_text()
