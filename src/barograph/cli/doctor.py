@@ -21,7 +21,9 @@ from barograph.cli.target import ConfigFile, DataDir, Target, local
 from barograph.client import BarographClientError, Client
 from barograph.config import Settings
 from barograph.domain.errors import BarographError
-from barograph.stores.catalog.schema import HEAD
+from barograph.stores.catalog.address import read_url
+from barograph.stores.catalog.engine import Database
+from barograph.stores.catalog.schema import HEAD, current_revision
 from barograph.stores.readings.duckdb.store import DuckDBReadingStore
 from barograph.transport.http.server import bind
 
@@ -161,7 +163,9 @@ def _port(settings: Settings) -> Finding:
 
 def _stored(settings: Settings) -> Iterator[Finding]:
     catalog = settings.data_dir / wiring.CATALOG_FILE
-    if catalog.exists():
+    if settings.database_url:
+        yield _tried("catalog", lambda: _database(settings.database_url))
+    elif catalog.exists():
         yield _catalog(catalog)
     readings = settings.data_dir / wiring.READINGS_DIRECTORY
     if readings.exists():
@@ -180,6 +184,18 @@ def _catalog(path: Path) -> Finding:
         return Finding("catalog", "wrong", f"cannot be read: {error}", "restore a backup")
     if state != "ok":
         return Finding("catalog", "wrong", f"is damaged: {state}", "restore a backup")
+    return _migration(revision)
+
+
+def _database(url: str) -> Finding:
+    database = Database(read_url(url), 1)
+    try:
+        return _migration(database.read(current_revision))
+    finally:
+        database.close()
+
+
+def _migration(revision: str | None) -> Finding:
     if revision != HEAD:
         return Finding(
             "catalog",
@@ -208,7 +224,7 @@ def _tried(check: str, find: Callable[[], Finding]) -> Finding:
     try:
         return find()
     except BarographError as error:
-        return Finding(check, "wrong", str(error), "stop what uses them, or restore a backup")
+        return Finding(check, "wrong", str(error), "stop what uses it, or restore a backup")
 
 
 def _clock(now: datetime) -> Finding:

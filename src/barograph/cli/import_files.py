@@ -217,7 +217,7 @@ class _Import:
 
     def _store(self, chunk: Chunk) -> None:
         layout = self._shape.found_in(_all_columns(chunk))
-        gathered = layout.gather(chunk.rows, self._wrong, decimal_comma=self._file.decimal_comma)
+        gathered = layout.gather(chunk.rows, self._wrong, self._file.meaning)
         for device, rows in gathered.items():
             if self._send is not None:
                 try:

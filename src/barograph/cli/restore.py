@@ -39,6 +39,11 @@ def restore(
     [dim]Example:[/dim] barograph restore /mnt/backups/2026-11-21 --data-dir data
     """
     target = Target(data_dir=data_dir, config_file=config_file)
+    if target.settings().database_url:
+        raise ConfigurationError(
+            "database_url is set, and backups hold a catalog in SQLite: restore with the tools of "
+            "that database, or without the setting"
+        )
     manifest = verified(directory)
     running = local(target)
     if running is not None:

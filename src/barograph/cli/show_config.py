@@ -1,6 +1,7 @@
 """`barograph config`: every setting, its value, and where that came from."""
 
 import os
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -14,6 +15,7 @@ from barograph.cli.target import ConfigFile
 from barograph.config import Entry, Settings
 from barograph.domain.time import DAY, SECOND
 
+_PASSWORD = re.compile("://[^@/]*@")
 _LENGTHS = frozenset({"round_time", "retention"})
 
 
@@ -69,11 +71,17 @@ def _source(entry: Entry, file: Mapping[str, Any], path: Path | None) -> str:
 
 def _text(entry: Entry, value: Any) -> str:
     """The value as it stands in the environment."""
-    if isinstance(value, frozenset):
-        return ",".join(sorted(value))
+    if value is None:
+        return ""
+    if isinstance(value, frozenset | tuple):
+        return ",".join(_listed(value))
     if entry.name in _LENGTHS:
         return _length(value)
-    return str(value)
+    return _PASSWORD.sub("://***@", str(value))
+
+
+def _listed(value: frozenset[str] | tuple[str, ...]) -> list[str]:
+    return sorted(value) if isinstance(value, frozenset) else list(value)
 
 
 def _length(microseconds: int) -> str:
@@ -97,15 +105,17 @@ def _toml() -> Iterator[str]:
                 yield f"[{table}]"
         yield ""
         yield from (f"# {line}" for line in entry.help.splitlines())
-        yield f"# {name} = {_toml_value(entry)}"
+        yield f"# {name} = {_toml_value(entry)}".rstrip()
 
 
 def _toml_value(entry: Entry) -> str:
     value = entry.default
+    if value is None:
+        return ""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, int | float) and entry.name not in _LENGTHS:
         return str(value)
-    if isinstance(value, frozenset):
-        return "[" + ", ".join(f'"{one}"' for one in sorted(value)) + "]"
+    if isinstance(value, frozenset | tuple):
+        return "[" + ", ".join(f'"{one}"' for one in _listed(value)) + "]"
     return '"' + _text(entry, value).replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -78,7 +78,7 @@ def connected(target: Target) -> Iterator[Client]:
         with _client(running.url, target.token or running.token) as client:
             yield client
         return
-    settings = target.settings(host="127.0.0.1", port=0, log_level="warning")
+    settings = target.settings(host="127.0.0.1", port=0, mqtt=False, log_level="warning")
     with temporary(settings) as started, _client(started.url, started.token) as client:
         yield client
 
@@ -123,7 +123,7 @@ def temporary(settings: Settings) -> Iterator[Running]:
     thread = threading.Thread(target=lambda: asyncio.run(server.run()), name="server")
     url = f"http://127.0.0.1:{sockets[0].getsockname()[1]}"
     token = program.access.operator_token
-    announcement = Announcement(settings.data_dir, url, token)
+    announcement = Announcement(settings.data_dir, url, token, None)
     try:
         thread.start()
         try:

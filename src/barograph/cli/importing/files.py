@@ -1,8 +1,9 @@
 """CSV, NDJSON and Parquet as rows, some at a time, in bounded memory."""
 
 import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any, BinaryIO
 import duckdb
 import msgspec
 
+from barograph.codecs.csv_cells import read_cell
 from barograph.domain.errors import InvalidInput, MalformedInput
 
 ROWS = 10_000
@@ -23,6 +25,14 @@ _MEMORY = "256MB"
 
 Row = tuple[int, Mapping[str, Any]]
 """The row's place (a line, or of Parquet the number of the row, from 1) and its cells."""
+
+
+Meaning = Callable[[str], Any]
+"""What a text of the file means: of CSV, where all is text, perhaps a number."""
+
+
+def _itself(text: str) -> str:
+    return text
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +52,7 @@ class TextFile:
         self.path = path
         self.size = path.stat().st_size
         self.position = 0
-        self.decimal_comma = False
+        self.meaning: Meaning = _itself
 
     def chunks(self, after: int = 0) -> Iterator[Chunk]:
         """The rows after row number `after`."""
@@ -77,7 +87,7 @@ class TextFile:
         if not first.strip():
             raise self._wrong(1, "there is no header row: expected one such as ts,temperature")
         delimiter = max(_DELIMITERS, key=first.count)
-        self.decimal_comma = delimiter == ";"
+        self.meaning = partial(read_cell, decimal_comma=delimiter == ";")
         header = [name.strip() for name in next(csv.reader([first], delimiter=delimiter))]
         if len(set(header)) < len(header):
             raise self._wrong(1, "a column is there twice")
@@ -114,10 +124,10 @@ class ParquetFile:
     """A Parquet file. Positions are rows. Read in slices, each by a query of its own."""
 
     place = "row"
-    decimal_comma = False
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.meaning: Meaning = _itself
         self._database = duckdb.connect(
             config={"memory_limit": _MEMORY, "threads": 1, "autoinstall_known_extensions": False}
         )

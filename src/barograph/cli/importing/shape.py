@@ -7,7 +7,6 @@ from datetime import UTC, date, datetime, tzinfo
 from typing import Any
 
 from barograph.client.bodies import Columns
-from barograph.codecs.csv_cells import read_cell
 from barograph.domain.errors import InvalidInput
 from barograph.domain.time import from_any, from_datetime
 
@@ -100,9 +99,9 @@ class Layout:
     """The columns of metric and value, where each row is one reading."""
 
     def gather(
-        self, rows: list[tuple[int, Mapping[str, Any]]], wrong: Wrong, *, decimal_comma: bool
+        self, rows: list[tuple[int, Mapping[str, Any]]], wrong: Wrong, meaning: Callable[[str], Any]
     ) -> dict[str, Gathered]:
-        """The rows' readings by device."""
+        """The rows' readings by device; `meaning` is what a text of the file means."""
         found: dict[str, Gathered] = {}
         for place, row in rows:
             time = self._time(place, row, wrong)
@@ -110,7 +109,7 @@ class Layout:
             pairs = self._wide(row) if self.long is None else self._long(place, row, wrong)
             values = {}
             for column, metric, cell in pairs:
-                value = self._value(cell, decimal_comma=decimal_comma)
+                value = self._value(cell, meaning)
                 if isinstance(value, dict | list):
                     raise wrong(place, column, f"{_shown(cell)} is not a finite number")
                 if value is not None:
@@ -134,7 +133,7 @@ class Layout:
             raise wrong(place, metric, "the metric is missing")
         return [(value, self.shape.metrics.get(name, name), row.get(value))]
 
-    def _value(self, cell: Any, *, decimal_comma: bool) -> Any:
+    def _value(self, cell: Any, meaning: Callable[[str], Any]) -> Any:
         if not isinstance(cell, str):
             if isinstance(cell, float) and cell != cell:  # noqa: PLR0124  # NaN, for nothing
                 return None
@@ -143,7 +142,7 @@ class Layout:
             return str(cell) if isinstance(cell, date) else cell
         if cell in self.shape.nothing:
             return None
-        return read_cell(cell, decimal_comma=decimal_comma)
+        return meaning(cell)
 
     def _device(self, place: int, row: Mapping[str, Any], wrong: Wrong) -> str:
         assert self.device is not None

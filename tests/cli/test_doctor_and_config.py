@@ -1,0 +1,98 @@
+"""`barograph doctor`, `barograph config`, and the help of every command."""
+
+import re
+import sqlite3
+import tomllib
+from pathlib import Path
+
+import pytest
+import typer.main
+
+from barograph import config
+from barograph.cli import app
+
+DOCS = Path(__file__).parents[2] / "docs" / "cli.md"
+
+
+def states(out):
+    return dict(re.findall(r"^(\w[\w ]*?)  +(ok|warning|wrong)\b", out, re.MULTILINE))
+
+
+def test_a_running_server_is_well(barograph, here):
+    ran = barograph("doctor", *here)
+    found = states(ran.out)
+    assert found.keys() >= {"data directory", "disk space", "syncing", "server", "clock", "memory"}
+    assert found["server"] == "ok"
+    assert "wrong" not in found.values()
+    assert ran.status == 0
+
+
+def test_a_stopped_installation_is_looked_into(barograph, tmp_path):
+    place = tmp_path / "data"
+    barograph("device", "create", "Kitchen", "--data-dir", place)
+    (tmp_path / "free.toml").write_text("port = 0\n")
+    free = ("--config", tmp_path / "free.toml", "--data-dir", place)
+    found = states(barograph("doctor", *free).out)
+    assert (found["catalog"], found["readings"]) == ("ok", "ok")
+
+    place.chmod(0o755)
+    assert "chmod 700" in barograph("doctor", *free).out
+    place.chmod(0o700)
+    connection = sqlite3.connect(place / "data.db")
+    connection.execute("UPDATE alembic_version SET version_num = '0000'")
+    connection.commit()
+    connection.close()
+    assert states(barograph("doctor", *free).out)["catalog"] == "warning"
+    (place / "data.db").write_bytes(b"nonsense" * 1000)
+    ran = barograph("doctor", *free)
+    assert states(ran.out)["catalog"] == "wrong"
+    assert ran.status == 1
+
+
+def test_config_shows_every_setting_and_where_it_came_from(barograph, tmp_path, monkeypatch):
+    file = tmp_path / "barograph.toml"
+    file.write_text('port = 1234\nretention = "30d"\n[limits]\npage_items_max = 77\n')
+    monkeypatch.setenv("BAROGRAPH_LOG_LEVEL", "debug")
+    out = barograph("config", "--config", file).out
+    shown = {line.split()[0]: line.split()[1:3] for line in out.splitlines()}
+    assert shown.keys() >= {entry.name for entry in config.entries()}
+    assert shown["port"] == ["1234", str(file)]
+    assert shown["retention"] == ["30d", str(file)]
+    assert shown["limits.page_items_max"] == ["77", str(file)]
+    assert shown["log_level"] == ["debug", "environment"]
+    assert shown["timezone"] == ["UTC", "default"]
+
+
+def test_the_example_file_holds_every_setting_and_is_valid(barograph, tmp_path):
+    file = tmp_path / "barograph.toml"
+    text = barograph("config", "--toml").out
+    file.write_text(re.sub(r"^# (\w+ = .)", r"\1", text, flags=re.MULTILINE))
+    assert config.load(file).model_dump() == config.load().model_dump()
+    table = tomllib.loads(file.read_text())
+    named = {*table, *(f"limits.{name}" for name in table["limits"])} - {"limits"}
+    assert named == {entry.name for entry in config.entries() if entry.default is not None}
+    assert all(f"# {entry.name.split('.')[-1]} =" in text for entry in config.entries())
+
+
+def commands():
+    group = typer.main.get_command(app)
+    for name, command in group.commands.items():
+        inner = getattr(command, "commands", None)
+        if inner is None:
+            yield name, command
+        else:
+            yield from ((f"{name} {below}", one) for below, one in inner.items())
+
+
+@pytest.mark.parametrize(
+    ("name", "command"), [one for one in commands() if one[0] != "serve"], ids=str
+)
+def test_every_command_teaches_by_an_example_and_is_documented(name, command):
+    assert f"barograph {name}" in command.help.split("Example:")[1]
+    assert f"barograph {name}" in DOCS.read_text()
+
+
+def test_wrong_settings_are_one_line(barograph, tmp_path):
+    ran = barograph("config", "--config", tmp_path / "none.toml")
+    assert (ran.status, ran.err.count("\n")) == (2, 1)
+    assert "there is no such file" in ran.err

@@ -1,0 +1,50 @@
+"""`barograph simulate`, `latest` and `summary`."""
+
+import json
+
+
+def test_simulated_devices_send_and_are_told_apart(barograph, client, here):
+    ran = barograph("simulate", "--every", "100ms", "--count", "3", "--devices", "5", *here)
+    assert ran.status == 0, ran.err
+    assert ran.out.endswith("readings are stored\n")
+    keys = {device.key for device in client.devices() if device.attributes.get("simulated")}
+    assert keys == {"weather-mast", "house/kitchen", "house/bedroom", "meter-1", "car-1"}
+    stored = sum(
+        metric["count"]
+        for key in keys
+        for metric in client.summary(key, stats="count").answer["metrics"].values()
+    )
+    assert ran.out == f"{stored} readings are stored\n"
+
+    printed = barograph("latest", *here).out
+    assert "house/kitchen" in printed
+    newest = json.loads(barograph("latest", "weather-mast", "--json", *here).out)
+    assert newest[0]["metrics"].keys() >= {"temperature", "pressure", "wind"}
+
+
+def test_history_is_there_at_once(barograph, client, here):
+    ran = barograph(
+        *("simulate", "--every", "5m", "--count", "1", "--devices", "2", "--history", "1d", *here)
+    )
+    assert ran.status == 0, ran.err
+    counted = client.summary("weather-mast", stats="count", metrics="pressure", start="-25h")
+    assert 289 <= counted["pressure"]["count"] <= 295
+
+
+def test_lengths_that_are_none_are_refused(barograph, here):
+    assert "--every soon: use a number" in barograph("simulate", "--every", "soon", *here).err
+    assert "--every 0s" in barograph("simulate", "--every", "0s", *here).err
+    too_much = barograph("simulate", "--every", "1ms", "--history", "9d", *here)
+    assert "more than 1,000,000 rows" in too_much.err
+
+
+def test_a_summary_asks_about_a_device_or_a_user(barograph, client, here):
+    owner = client.create_user("owner", "owner@example.org")
+    client.create_device("Owned", key="owned", user_id=owner.id)
+    client.write("owned", {"x": 2})
+    table = barograph("summary", "--user", "owner", "--stats", "min,mean", *here).out.split()
+    assert table == ["metric", "min", "mean", "x", "2", "2"]
+    assert "name a device, or a user" in barograph("summary", *here).err
+    wrong = barograph("summary", "owned", "--stats", "nonsense", *here)
+    assert wrong.status == 1
+    assert "nonsense" in wrong.err
