@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.logging import RichHandler
 
 from barograph import config, wiring
+from barograph.cli.memory import settle
 from barograph.cli.running import Announcement
 from barograph.config import Settings
 from barograph.domain.errors import ConfigurationError
@@ -78,6 +79,7 @@ def serve(
             opened.callback(one.close)
         program = wiring.build(settings)
         opened.callback(program.close)
+        settle()
         _run(program, settings, sockets, mqtt_sockets)
     logger.info("stopped; everything accepted is committed")
 

@@ -4,9 +4,8 @@ import re
 import secrets
 from dataclasses import dataclass
 from hashlib import sha256
+from types import ModuleType
 from uuid import uuid4
-
-import jwt
 
 from barograph.domain.errors import Unauthenticated
 from barograph.domain.time import MINUTE, SECOND
@@ -38,12 +37,11 @@ class AccessTokens:
         self._clock = clock
         self.lifetime = lifetime
         """Microseconds."""
-        self._jwt = jwt.PyJWT()
 
     def issue(self, user: User) -> str:
         """A token for the user, valid from now on for `lifetime`."""
         now = self._clock() // SECOND
-        return self._jwt.encode(
+        encoded: str = _jwt().encode(
             {
                 "iss": _ISSUER,
                 "aud": _ISSUER,
@@ -56,13 +54,15 @@ class AccessTokens:
             self._key,
             algorithm="HS256",
         )
+        return encoded
 
     def verify(self, token: str) -> Claims:
         """What the token says; raises `Unauthenticated` unless we signed it and it is in force."""
         if len(token) > _CHARS_MAX or not _SHAPE.match(token):
             raise Unauthenticated(_REFUSAL)
+        jwt = _jwt()
         try:
-            said = self._jwt.decode(
+            said = jwt.decode(
                 token,
                 self._key,
                 algorithms=["HS256"],
@@ -83,6 +83,13 @@ class AccessTokens:
         if expires <= self._clock() // SECOND:
             raise Unauthenticated("the access token has expired: refresh it or sign in again")
         return Claims(user_id, stamp)
+
+
+def _jwt() -> ModuleType:
+    """PyJWT, when it is needed first: it brings a cryptographic library of 11 MB along."""
+    import jwt  # noqa: PLC0415  # see above
+
+    return jwt
 
 
 def password_stamp(user: User) -> str:
