@@ -2,11 +2,11 @@
 
 import functools
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from random import SystemRandom
 from types import TracebackType
-from typing import Any, Generic, ParamSpec, Self, TypeVar, cast, overload
+from typing import Generic, ParamSpec, Self, TypeVar, cast, overload
 
 import httpx
 
@@ -356,8 +356,3 @@ def _pieces(response: httpx.Response) -> Iterator[bytes]:
         yield from response.iter_bytes()
     except httpx.HTTPError as error:
         raise Interrupted(f"the answer broke off: {str(error) or type(error).__name__}") from None
-
-
-def methods() -> Mapping[str, Any]:
-    """The methods that only run a call, by name."""
-    return {name: value for name, value in vars(Client).items() if isinstance(value, _Runs)}
