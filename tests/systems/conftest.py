@@ -45,6 +45,8 @@ class Server:
     def stop(self):
         self.client.close()
         self.process.send_signal(signal.SIGINT)
+
+    def ended(self):
         assert self.process.wait(30) == 0, self.log.read_text()
 
 
@@ -106,6 +108,8 @@ def started(tmp_path_factory):
     yield start
     for server in servers:
         server.stop()
+    for server in servers:
+        server.ended()
 
 
 @pytest.fixture(scope="session")

@@ -122,11 +122,16 @@ def test_a_bad_n_is_refused_with_422(client, kitchen, n):
     assert client.get(f"/temperature/?device={kitchen}&n={n}").status_code == 422
 
 
-def test_how_many_are_listed_without_n_is_a_setting(started):
-    client = started(BAROGRAPH_PARAMETERS_N="2").client
+@pytest.fixture(scope="module")
+def rounding(started):
+    """A server that rounds times to 5 minutes and lists two readings."""
+    return started(BAROGRAPH_PARAMETERS_N="2", BAROGRAPH_ROUND_TIME="5m").client
+
+
+def test_how_many_are_listed_without_n_is_a_setting(rounding):
     for value in range(4):
-        client.put("/x", json={"value": value, "ts": 1_767_225_600 + value})
-    assert [one["value"] for one in client.get("/x").json()] == [2, 3]
+        rounding.put("/x", json={"value": value, "ts": 1_767_225_600 + 300 * value})
+    assert [one["value"] for one in rounding.get("/x").json()] == [2, 3]
 
 
 def test_a_reading_is_found_by_its_id_for_good(client, kitchen):
@@ -144,8 +149,8 @@ def test_an_id_that_is_not_there_or_of_another_parameter_is_not_found(client, ki
     assert client.get(f"/temperature/{one['id']}").status_code == 404
 
 
-def test_times_are_rounded_down_on_writing(started):
-    client = started(BAROGRAPH_ROUND_TIME="5m").client
+def test_times_are_rounded_down_on_writing(rounding):
+    client = rounding
     sent = {"value": 1, "ts": "2026-01-01T02:17:11Z"}
     stored = client.put("/temperature/", json=sent).json()
     assert stored["ts"] == "2026-01-01T02:15:00Z"

@@ -1,0 +1,35 @@
+"""The page of the parameters service: newest values that refresh themselves."""
+
+from playwright.sync_api import expect
+
+
+def test_new_values_and_new_parameters_appear_without_reloading(server, open_page):
+    server.post("/temperature/", {"value": 21.5, "device": "attic"})
+    page = open_page(f"{server.url}/last?device=attic")
+    rows = page.locator("[data-newest] tr")
+    expect(rows.get_by_role("cell").first).to_have_text("21.50")
+    page.wait_for_load_state("networkidle")
+    page.evaluate("window.notReloaded = true")
+
+    server.post("/temperature/", {"value": 22.25, "device": "attic"})
+    server.post("/<i>humidity/", {"value": 40, "device": "attic"})
+
+    expect(rows).to_have_count(2)
+    expect(rows.get_by_role("rowheader")).to_have_text(["temperature", "<i>humidity"])
+    expect(rows.get_by_role("cell").first).to_have_text("22.25")
+    assert page.evaluate("window.notReloaded")
+
+
+def test_a_device_without_readings_gets_its_first_ones(server, open_page):
+    page = open_page(f"{server.url}/last")
+    expect(page.locator("[data-newest-none]")).to_be_visible()
+    server.post("/pressure/", {"value": 1013})
+    expect(page.locator("[data-newest] tr")).to_contain_text(["pressure"])
+    expect(page.locator("[data-newest-none]")).to_be_hidden()
+
+
+def test_a_lost_server_is_told(start_server, open_page):
+    server = start_server()
+    page = open_page(f"{server.url}/last", expected_error="Failed to load resource")
+    server.stop()
+    expect(page.locator("[data-live-lost]")).to_be_visible()
