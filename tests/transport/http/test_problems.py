@@ -145,3 +145,20 @@ def test_the_schema_describes_the_document_and_every_answer_has_it(api):
 
 def test_no_problem_document_leaves_null_members(client):
     assert None not in client.get("/nothing").json().values()
+
+
+def test_a_body_over_the_limit_is_refused_on_every_route(core, application):
+    import asyncio
+
+    import httpx
+
+    async def post():
+        transport = httpx.ASGITransport(application)
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            body = b'{"name": "' + b"x" * core.limits.body_bytes_max + b'"}'
+            headers = {"content-type": "application/json"}
+            return await client.post("/api/devices", content=body, headers=headers)
+
+    answer = asyncio.run(post())
+    assert answer.status_code == 413
+    assert answer.headers["content-type"] == "application/problem+json"

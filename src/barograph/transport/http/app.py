@@ -12,6 +12,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.types import Receive, Scope, Send
 
 from barograph import __version__
+from barograph.domain.errors import BarographError
 from barograph.services.core import Core
 from barograph.transport.http import (
     analytics,
@@ -29,7 +30,7 @@ from barograph.transport.http import (
     users,
 )
 from barograph.transport.http.access import Access
-from barograph.transport.http.ingest import HttpIngest, device_in
+from barograph.transport.http.ingest import HttpIngest, device_in, too_large
 from barograph.transport.http.live_streams import LiveStreams
 from barograph.transport.http.paths import keep_slashes
 
@@ -55,6 +56,7 @@ class HttpApplication:
     def __init__(self, core: Core, access: Access, extra: Sequence[RouterFactory] = ()) -> None:
         """`extra` routers (the dashboard, the source systems) come after our own API's."""
         self._ingest = HttpIngest(core, access)
+        self._bytes_max = core.limits.body_bytes_max
         self.streams = LiveStreams(core.live, core.registry, core.clock, core.limits)
         """The open live streams; who stops the server closes them."""
         watch: RouterFactory = partial(live.router, streams=self.streams)
@@ -72,7 +74,20 @@ class HttpApplication:
             if device is not None:
                 await self._ingest(scope, receive, send, device)
                 return
+            error = self._too_large(scope)
+            if error is not None:
+                status, headers, body = problems.problem_response(error, path)
+                await send({"type": "http.response.start", "status": status, "headers": headers})
+                await send({"type": "http.response.body", "body": body})
+                return
         await self.fastapi(scope, receive, send)
+
+    def _too_large(self, scope: Scope) -> BarographError | None:
+        """The error for a body that says it is over the limit; FastAPI cuts off the others."""
+        for name, value in scope["headers"]:
+            if name == b"content-length" and value.isdigit() and int(value) > self._bytes_max:
+                return too_large(self._bytes_max)
+        return None
 
 
 def _fastapi(
@@ -83,6 +98,7 @@ def _fastapi(
         version=__version__,
         summary="A self-hosted telemetry server",
         redirect_slashes=False,
+        max_body_size=core.limits.body_bytes_max,
         docs_url=None,  # the dashboard has the page, with its files in the package
         redoc_url=None,
     )
