@@ -42,7 +42,7 @@ def test_an_unknown_name_is_refused():
             "newest",
         ),
         (
-            ["idle", "--readings", "600", "--devices", "2", "--seconds", "0", "--starts", "1"],
+            ["idle", "--readings", "600", "--devices", "2", "--seconds", "1", "--starts", "1"],
             "ready",
         ),
     ],
