@@ -32,7 +32,7 @@ from barograph.transport.http import (
 from barograph.transport.http.access import Access
 from barograph.transport.http.ingest import HttpIngest, device_in, too_large
 from barograph.transport.http.live_streams import LiveStreams
-from barograph.transport.http.paths import keep_slashes
+from barograph.transport.http.paths import encode_slashes, keep_slashes
 
 RouterFactory = Callable[[Core], APIRouter]
 
@@ -74,6 +74,7 @@ class HttpApplication:
             if device is not None:
                 await self._ingest(scope, receive, send, device)
                 return
+            scope["path"] = encode_slashes(path)
             error = self._too_large(scope)
             if error is not None:
                 status, headers, body = problems.problem_response(error, path)

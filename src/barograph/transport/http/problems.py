@@ -200,7 +200,8 @@ def _place(location: Sequence[int | str]) -> str:
 
 def _message(error: Mapping[str, Any]) -> str:
     kind, text = error["type"], str(error["msg"])
-    if kind == "missing" and len(error["loc"]) == 1:
+    # Without the content type the body is not read as JSON, and arrives here as it is.
+    if len(error["loc"]) == 1 and (kind == "missing" or isinstance(error.get("input"), bytes)):
         return "a JSON body is required, with Content-Type: application/json"
     return _PLAINER.get(kind) or text[:1].lower() + text[1:].removeprefix("alue error, ")
 
