@@ -1,6 +1,7 @@
 """The listener on real sockets, with a store that fails when a test wants it to."""
 
 import asyncio
+import contextlib
 import socket
 import threading
 
@@ -117,7 +118,8 @@ def listening(core, tmp_path):
     connect.port = port
     connect.stop = lambda: loops[0].call_soon_threadsafe(listener.stop)
     yield connect
-    connect.stop()
+    with contextlib.suppress(RuntimeError):  # the test has stopped it, and its loop is closed
+        connect.stop()
     thread.join()
     for client in clients:
         client.socket.close()
