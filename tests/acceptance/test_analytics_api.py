@@ -406,7 +406,9 @@ def test_text_metrics_stand_beside_numbers_and_in_buckets(make, ask):
 # Refusals
 
 
-@pytest.mark.parametrize("path", ["devices/987654", "devices/no-such-key", "users/987654"])
+@pytest.mark.parametrize(
+    "path", ["devices/987654", "devices/no-such-key", "users/987654", "users/ann"]
+)
 def test_an_unknown_device_or_user_is_404(client, path):
     answer = client.get(f"/api/analytics/{path}")
     assert answer.status_code == 404

@@ -142,7 +142,10 @@ def test_the_documentation_and_the_schema_are_served(client):
     assert {"/auth", "/api/users/me", "/api/latest", "/api/live", "/healthz"} <= paths
 
 
-@pytest.mark.parametrize("path", ["/api/nothing", "/api/devices/987654", "/api/users/987654"])
+@pytest.mark.parametrize(
+    "path",
+    ["/api/nothing", "/api/devices/987654", "/api/users/987654", "/api/users/ann", "/api/jobs/one"],
+)
 def test_what_is_not_there_is_a_404_problem(client, path):
     problem(client.get(path), 404)
 

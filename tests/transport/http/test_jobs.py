@@ -57,7 +57,7 @@ def test_another_users_job_is_not_found(client, sign_in, fleet, ask):
     [
         ("/api/jobs/999", 404),
         (f"/api/jobs/{10**30}", 422),
-        ("/api/jobs/abc", 422),
+        ("/api/jobs/abc", 404),
         ("/api/jobs?limit=0", 422),
     ],
 )

@@ -137,7 +137,7 @@ def router(core: Core) -> APIRouter:
         return answer(core.analytics.device(asker, device, question))
 
     @routes.get(
-        "/users/{user}",
+        "/users/{user:int}",
         response_model=UserSummary,
         response_model_exclude_unset=True,
         responses=responses(401, 403, 404, 422),

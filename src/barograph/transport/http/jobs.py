@@ -68,7 +68,7 @@ def router(core: Core) -> APIRouter:
         return answer({"items": items, "total": page.total, "limit": limit, "offset": offset})
 
     @routes.get(
-        "/{job}",
+        "/{job:int}",
         response_model=JobBody,
         responses=responses(401, 403, 404, 422),
         summary="Look at a job",
@@ -79,7 +79,7 @@ def router(core: Core) -> APIRouter:
         return answer({**_line(found), "result": found.result})
 
     @routes.delete(
-        "/{job}",
+        "/{job:int}",
         response_model=JobLine,
         responses=responses(401, 403, 404, 422),
         summary="Call a job off",
