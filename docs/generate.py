@@ -11,7 +11,7 @@ from typing import Any
 import typer.main
 
 from barograph import config
-from barograph.cli import app
+from barograph.cli.commands import app
 
 HERE = Path(__file__).parent
 

@@ -9,7 +9,7 @@ import pytest
 import typer.main
 
 from barograph import config
-from barograph.cli import app
+from barograph.cli.commands import app
 
 DOCS = Path(__file__).parents[2] / "docs" / "cli.md"
 

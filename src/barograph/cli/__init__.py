@@ -1,5 +1,5 @@
 """The command line: `barograph`."""
 
-from barograph.cli.main import app, main
+from barograph.cli.main import main
 
-__all__ = ["app", "main"]
+__all__ = ["main"]

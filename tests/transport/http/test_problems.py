@@ -147,7 +147,8 @@ def test_no_problem_document_leaves_null_members(client):
     assert None not in client.get("/nothing").json().values()
 
 
-def test_a_body_over_the_limit_is_refused_on_every_route(core, application):
+@pytest.mark.parametrize("told", [True, False])
+def test_a_body_over_the_limit_is_refused_on_every_route(core, application, told):
     import asyncio
 
     import httpx
@@ -156,8 +157,15 @@ def test_a_body_over_the_limit_is_refused_on_every_route(core, application):
         transport = httpx.ASGITransport(application)
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
             body = b'{"name": "' + b"x" * core.limits.body_bytes_max + b'"}'
+
+            async def pieces():
+                for at in range(0, len(body), 1 << 20):
+                    yield body[at : at + (1 << 20)]
+
             headers = {"content-type": "application/json"}
-            return await client.post("/api/devices", content=body, headers=headers)
+            return await client.post(
+                "/api/devices", content=body if told else pieces(), headers=headers
+            )
 
     answer = asyncio.run(post())
     assert answer.status_code == 413

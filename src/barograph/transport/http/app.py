@@ -9,7 +9,8 @@ from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
-from starlette.types import Receive, Scope, Send
+from starlette.exceptions import HTTPException
+from starlette.types import Message, Receive, Scope, Send
 
 from barograph import __version__
 from barograph.domain.errors import BarographError
@@ -33,6 +34,9 @@ from barograph.transport.http.access import Access
 from barograph.transport.http.ingest import HttpIngest, device_in, too_large
 from barograph.transport.http.live_streams import LiveStreams
 from barograph.transport.http.paths import encode_slashes, keep_slashes
+
+_OWN_PATHS = ("/api/", "/auth")
+"""Where bodies are bounded here. The older systems refuse a large one in their own words."""
 
 RouterFactory = Callable[[Core], APIRouter]
 
@@ -75,16 +79,34 @@ class HttpApplication:
                 await self._ingest(scope, receive, send, device)
                 return
             scope["path"] = encode_slashes(path)
-            error = self._too_large(scope)
-            if error is not None:
-                status, headers, body = problems.problem_response(error, path)
-                await send({"type": "http.response.start", "status": status, "headers": headers})
-                await send({"type": "http.response.body", "body": body})
-                return
+            if path.startswith(_OWN_PATHS):
+                error = self._too_large(scope)
+                if error is not None:
+                    status, headers, body = problems.problem_response(error, path)
+                    await send(
+                        {"type": "http.response.start", "status": status, "headers": headers}
+                    )
+                    await send({"type": "http.response.body", "body": body})
+                    return
+                receive = self._bounded(receive)
         await self.fastapi(scope, receive, send)
 
+    def _bounded(self, receive: Receive) -> Receive:
+        """`receive` for bodies that do not say how long they are."""
+        left = self._bytes_max
+
+        async def bounded() -> Message:
+            nonlocal left
+            message = await receive()
+            left -= len(message.get("body", b""))
+            if left < 0:
+                raise HTTPException(413, str(too_large(self._bytes_max)))
+            return message
+
+        return bounded
+
     def _too_large(self, scope: Scope) -> BarographError | None:
-        """The error for a body that says it is over the limit; FastAPI cuts off the others."""
+        """The error for a body that says it is over the limit."""
         for name, value in scope["headers"]:
             if name == b"content-length" and value.isdigit() and int(value) > self._bytes_max:
                 return too_large(self._bytes_max)
@@ -99,7 +121,6 @@ def _fastapi(
         version=__version__,
         summary="A self-hosted telemetry server",
         redirect_slashes=False,
-        max_body_size=core.limits.body_bytes_max,
         docs_url=None,  # the dashboard has the page, with its files in the package
         redoc_url=None,
     )
