@@ -4,14 +4,10 @@ import ctypes
 import gc
 import sys
 
-_ALLOCATIONS_PER_COLLECTION = 20_000
-"""Python's 700 makes a collection of every few groups of requests, and each finds nothing."""
-
 
 def settle() -> None:
-    """Give back what the start has freed, and collect less often."""
+    """Give back what the start has freed."""
     gc.collect()
-    gc.set_threshold(_ALLOCATIONS_PER_COLLECTION, 20, 20)
     if sys.platform == "linux":
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc has it, musl has not
         if trim is not None:

@@ -8,7 +8,6 @@ proxy, not to a foreign host name (DNS rebinding), not from another site's page.
 
 import secrets
 from collections.abc import Iterable
-from functools import lru_cache
 from hashlib import sha256
 from hmac import compare_digest
 from ipaddress import ip_address
@@ -100,7 +99,13 @@ class Access:
 
     def of_header(self, authorization: bytes) -> Principal:
         """Whose the value of an `Authorization` header is; raises `Unauthenticated`."""
-        credential, digest = _credential(authorization)
+        credential = authorization.strip()
+        lowered = credential[:7].lower()
+        for scheme in _SCHEMES:
+            if lowered.startswith(scheme):
+                credential = credential[len(scheme) :].lstrip()
+                break
+        digest = sha256(credential).digest()
         principal = self._registry.principal(digest)
         if principal is not None:
             return principal
@@ -122,18 +127,6 @@ class Access:
             if name == b"host":
                 host = value.decode("latin-1")
         return (host is None or is_loopback(host_name(host))) and same_site(scope)
-
-
-@lru_cache(maxsize=4096)
-def _credential(authorization: bytes) -> tuple[bytes, bytes]:
-    """A header's credential and its SHA-256; remembered, for devices send the same ones again."""
-    credential = authorization.strip()
-    lowered = credential[:7].lower()
-    for scheme in _SCHEMES:
-        if lowered.startswith(scheme):
-            credential = credential[len(scheme) :].lstrip()
-            break
-    return credential, sha256(credential).digest()
 
 
 def same_site(scope: Scope) -> bool:

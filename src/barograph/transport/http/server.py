@@ -52,7 +52,7 @@ Respond = Callable[[int, bytes, bytes], None]
 class Shortcut(Protocol):
     """Answers small requests without a task, ASGI messages or a future.
 
-    What these cost is half of the time of a request that carries one reading.
+    What these cost is a large part of the time of a request that carries one reading.
     """
 
     def takes(self, scope: Scope) -> bool:
