@@ -30,6 +30,7 @@ from barograph.services.ingest import Ingest
 from barograph.services.jobs import JobService
 from barograph.services.latest import Latest
 from barograph.services.live import InProcessLiveBus
+from barograph.services.metrics import MetricService
 from barograph.services.passwords import Passwords
 from barograph.services.readings import Readings
 from barograph.services.registry import Registry
@@ -98,6 +99,7 @@ def parts(catalog, clock, cheap_passwords):
         access_tokens=access_tokens,
         devices=devices,
         assets=AssetService(catalog, registry, clock, limits),
+        metrics=MetricService(catalog, registry),
         accounts=Accounts(
             catalog, registry, devices, cheap_passwords, access_tokens, clock, limits
         ),

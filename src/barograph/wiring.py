@@ -28,6 +28,7 @@ from barograph.services.ingest import Ingest
 from barograph.services.jobs import JobService, Kind
 from barograph.services.latest import Latest
 from barograph.services.live import InProcessLiveBus
+from barograph.services.metrics import MetricService
 from barograph.services.passwords import Passwords
 from barograph.services.readings import Readings
 from barograph.services.registry import Registry
@@ -127,6 +128,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Program:
             accounts=accounts,
             devices=devices,
             assets=AssetService(catalog, registry, clock, limits),
+            metrics=MetricService(catalog, registry),
             analytics=analytics,
             readings=Readings(registry, store, latest, clock, limits, zone, write_parquet),
             jobs=jobs,

@@ -14,6 +14,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from barograph.domain.asset import Asset
 from barograph.domain.device import Device, Series
 from barograph.domain.job import Job, Status
+from barograph.domain.metric import MetricSettings
 from barograph.domain.user import Role, Token, User
 
 T = TypeVar("T")
@@ -120,6 +121,12 @@ class SeriesIndex(Protocol):
     def of_device(self, device_id: int) -> Sequence[Series]: ...
     def all(self) -> Iterator[Series]:
         """Every series, streamed in order of id, for building maps."""
+
+    def set_settings(self, settings: Mapping[int, MetricSettings]) -> None:
+        """How series (by id) are shown from now on; `NotFound` for one that is not there."""
+
+    def settings(self) -> Mapping[int, MetricSettings]:
+        """How those series (by id) are shown for which anything was set."""
 
 
 class Assets(Protocol):

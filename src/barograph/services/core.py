@@ -15,6 +15,7 @@ from barograph.services.ingest import Ingest
 from barograph.services.jobs import JobService
 from barograph.services.latest import Latest
 from barograph.services.live import InProcessLiveBus
+from barograph.services.metrics import MetricService
 from barograph.services.readings import Readings
 from barograph.services.registry import Registry
 from barograph.services.telemetry import Telemetry
@@ -35,6 +36,7 @@ class Core:
     accounts: Accounts
     devices: DeviceService
     assets: AssetService
+    metrics: MetricService
     analytics: Analytics
     readings: Readings
     jobs: JobService

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from threading import Lock
 
 from barograph.domain.device import Device, Series
+from barograph.domain.metric import UNSET, MetricSettings
 from barograph.domain.user import Principal, Token, User
 from barograph.ports.catalog import Catalog
 
@@ -41,6 +42,7 @@ class Registry:
         for series in catalog.series.all():
             self._series[series.id] = series
             self._metrics.setdefault(series.device_id, {})[series.metric] = series.id
+        self._settings: dict[int, MetricSettings] = dict(catalog.series.settings())
         for token in catalog.tokens.all():
             self.put_token(token)
 
@@ -153,6 +155,7 @@ class Registry:
             self._unplace(device_id)
             for series_id in self._metrics.pop(device_id, {}).values():
                 self._series.pop(series_id, None)
+                self._settings.pop(series_id, None)
             self.generation += 1
 
     def _place(self, device: Device) -> None:
@@ -175,6 +178,14 @@ class Registry:
     def series(self, series_id: int) -> Series | None:
         """What the series stands for."""
         return self._series.get(series_id)
+
+    def metric_settings(self, series_id: int) -> MetricSettings:
+        """How the series is shown."""
+        return self._settings.get(series_id, UNSET)
+
+    def put_metric_settings(self, series_id: int, settings: MetricSettings) -> None:
+        """Know how the series is shown now."""
+        self._settings[series_id] = settings
 
     def ensure_series(self, device_id: int, metrics: Sequence[str]) -> Mapping[str, int]:
         """`series_of` the device once it has all these metrics; makes the missing in the catalog.

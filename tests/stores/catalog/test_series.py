@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from barograph.domain.errors import InvalidInput, NotFound
+from barograph.domain.metric import MetricSettings
 
 
 def test_series_are_made_where_missing_and_come_in_the_order_asked(catalog, device):
@@ -84,3 +85,33 @@ def test_all_series_stream_in_order_of_id_beyond_one_page(catalog, device):
         *catalog.series.ensure(other.id, [f"m{n}" for n in range(1_001)]),
     ]
     assert list(catalog.series.all()) == sorted(made, key=lambda one: one.id)
+
+
+def test_settings_of_metrics_are_kept_replaced_and_unset(catalog, device):
+    x, y = catalog.series.ensure(device.id, ["x", "y"])
+    warm = MetricSettings("Тепло", "°C", 2, -10.5, 40.0)
+    catalog.series.set_settings({y.id: warm, x.id: MetricSettings(unit="m/s²")})
+    assert catalog.series.settings() == {x.id: MetricSettings(unit="m/s²"), y.id: warm}
+    catalog.series.set_settings({x.id: MetricSettings(), y.id: MetricSettings(low=0.1)})
+    assert catalog.series.settings() == {y.id: MetricSettings(low=0.1)}
+
+
+def test_settings_of_a_series_that_is_not_there_change_nothing(catalog, device):
+    (x,) = catalog.series.ensure(device.id, ["x"])
+    with pytest.raises(NotFound, match="no series 7000000"):
+        catalog.series.set_settings({x.id: MetricSettings("X"), 7_000_000: MetricSettings("Y")})
+    assert catalog.series.settings() == {}
+
+
+def test_settings_go_with_their_device(catalog, device):
+    (x,) = catalog.series.ensure(device.id, ["x"])
+    catalog.series.set_settings({x.id: MetricSettings("X")})
+    catalog.devices.delete(device.id)
+    assert catalog.series.settings() == {}
+
+
+def test_settings_that_do_not_fit_are_refused(catalog, device):
+    (x,) = catalog.series.ensure(device.id, ["x"])
+    for wrong in (MetricSettings(label="l" * 65), MetricSettings(unit="a\x00")):
+        with pytest.raises(InvalidInput):
+            catalog.series.set_settings({x.id: wrong})

@@ -217,3 +217,19 @@ def test_a_removed_device_is_gone_with_its_token(client, ada):
     assert (answer.status_code, answer.content) == (204, b"")
     assert client.get("/api/devices/1", headers=ada).status_code == 404
     assert client.get("/api/devices/1", headers=bearer(token)).status_code == 401
+
+
+def test_how_metrics_are_shown_is_read_and_changed(client, parts, admin):
+    client.post("/api/devices", json={"name": "Mast", "key": "a/b"}, headers=admin)
+    device = parts.registry.device("a/b")
+    parts.registry.ensure_series(device.id, ["temperature", "wind"])
+    path = "/api/devices/a%2Fb/metrics"
+    change = {"temperature": {"unit": "°C", "high": 30, "label": "Outside"}}
+    changed = client.patch(path, json=change, headers=admin)
+    blank = dict.fromkeys(("label", "unit", "colour", "low", "high"))
+    warm = {**blank, "unit": "°C", "high": 30.0, "label": "Outside"}
+    assert changed.json() == {"temperature": warm, "wind": blank}
+    assert client.get(path, headers=admin).json() == changed.json()
+    wrong = client.patch(path, json={"wind": {"colour": 9}}, headers=admin)
+    assert wrong.status_code == 422
+    assert client.patch(path, json={"gone": {"unit": "m"}}, headers=admin).status_code == 404

@@ -24,9 +24,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.schema import SchemaItem
 
+from barograph.domain.metric import LABEL_CHARS_MAX, UNIT_CHARS_MAX
 from barograph.stores.catalog.columns import DIGEST, LONG_TEXT, Id, Json, Word
 
-HEAD = "0001"
+HEAD = "0002"
 """The migration that makes these tables."""
 
 KIND_CHARS_MAX = 64
@@ -122,6 +123,22 @@ series = _table(
     _reference("device_id", "devices", "CASCADE", nullable=False),
     Column("metric", Word(METRIC_CHARS_MAX), nullable=False),
     UniqueConstraint("device_id", "metric"),
+)
+
+metric_settings = _table(
+    "metric_settings",
+    Column(
+        "series_id",
+        Id,
+        ForeignKey("series.id", ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    Column("label", Word(LABEL_CHARS_MAX)),
+    Column("unit", Word(UNIT_CHARS_MAX)),
+    Column("colour", Integer),
+    Column("low", Double),
+    Column("high", Double),
 )
 
 jobs = _table(

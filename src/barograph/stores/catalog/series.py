@@ -1,14 +1,16 @@
 """Which series stands for which metric of which device."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
 from barograph.domain.device import Series
+from barograph.domain.metric import LABEL_CHARS_MAX, UNIT_CHARS_MAX, UNSET, MetricSettings
 from barograph.stores.catalog import rows
 from barograph.stores.catalog.engine import Database
-from barograph.stores.catalog.schema import METRIC_CHARS_MAX, devices, series
+from barograph.stores.catalog.schema import METRIC_CHARS_MAX, devices, metric_settings, series
 from barograph.stores.catalog.values import check_text
 
 
@@ -40,6 +42,33 @@ class SqlSeriesIndex:
 
     def all(self) -> Iterator[Series]:
         return rows.stream(self._database, series, _series)
+
+    def set_settings(self, settings: Mapping[int, MetricSettings]) -> None:
+        for one in settings.values():
+            check_text("label", one.label or "", LABEL_CHARS_MAX)
+            check_text("unit", one.unit or "", UNIT_CHARS_MAX)
+
+        def work(tx: Connection) -> None:
+            # In order of id, so that two who change the same ones do not lock each other out.
+            for series_id in sorted(settings):
+                rows.lock(tx, series, "series", series_id)
+            tx.execute(metric_settings.delete().where(metric_settings.c.series_id.in_(settings)))
+            values = [
+                {"series_id": series_id, **asdict(one)}
+                for series_id, one in sorted(settings.items())
+                if one != UNSET
+            ]
+            if values:
+                tx.execute(metric_settings.insert(), values)
+
+        self._database.write(work)
+
+    def settings(self) -> Mapping[int, MetricSettings]:
+        found = self._database.read(lambda tx: tx.execute(select(metric_settings)).all())
+        return {
+            row.series_id: MetricSettings(row.label, row.unit, row.colour, row.low, row.high)
+            for row in found
+        }
 
 
 def _of_device(tx: Connection, device_id: int) -> list[Series]:

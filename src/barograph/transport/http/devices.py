@@ -1,11 +1,14 @@
 """`/api/devices`: registering, finding, changing and removing devices, and their tokens."""
 
+from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Body, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from barograph.domain.device import KEY, Device
+from barograph.domain.metric import COLOURS, LABEL_CHARS_MAX, UNIT_CHARS_MAX, MetricSettings
 from barograph.domain.time import SECOND, format_time
 from barograph.services.core import Core
 from barograph.services.devices import ROUND_TIME_MAX
@@ -32,6 +35,8 @@ Key = Annotated[
         json_schema_extra={"pattern": f"^{KEY.pattern.removesuffix(chr(92) + 'Z')}$"},
     ),
 ]
+METRIC_CHARS_MAX = 512
+
 RoundTime = Annotated[
     float,
     Field(
@@ -88,6 +93,28 @@ class RegisteredDevice(DeviceBody):
     """A new device, with the token that is shown this once."""
 
     token: str
+
+
+class MetricChange(BaseModel):
+    """What to change of how a metric is shown; what is left out stays, null unsets."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    label: Annotated[str, Field(min_length=1, max_length=LABEL_CHARS_MAX)] | None = LEFT_OUT
+    unit: Annotated[str, Field(min_length=1, max_length=UNIT_CHARS_MAX)] | None = LEFT_OUT
+    colour: Annotated[int, Field(ge=1, le=COLOURS)] | None = LEFT_OUT
+    low: float | None = LEFT_OUT
+    high: float | None = LEFT_OUT
+
+
+class MetricBody(BaseModel):
+    """How a metric is shown."""
+
+    label: str | None = Field(description="Its name for people.")
+    unit: str | None
+    colour: int | None = Field(description="A pen of the dashboard, 1 to 8.")
+    low: float | None = Field(description="Values below are out of bounds.")
+    high: float | None = Field(description="Values above are out of bounds.")
 
 
 class DeviceToken(BaseModel):
@@ -160,7 +187,30 @@ def router(core: Core) -> APIRouter:
         """Give the device a new token; the old one stops working at once."""
         return DeviceToken(token=devices.rotate_token(asker, devices.get(asker, device)))
 
+    @routes.get("/{device}/metrics", responses=responses(401, 403, 404, 422))
+    def read_metrics(asker: Asker, device: DeviceRef) -> dict[str, MetricBody]:
+        """How each metric of a device is shown: label, unit, colour and limits."""
+        return _metric_bodies(core.metrics.of_device(asker, device))
+
+    @routes.patch("/{device}/metrics", responses=responses(400, 401, 403, 404, 413, 422))
+    def change_metrics(
+        body: Annotated[
+            dict[Annotated[str, Field(max_length=METRIC_CHARS_MAX)], MetricChange],
+            Body(openapi_examples={"a unit": {"value": {"temperature": {"unit": "°C"}}}}),
+        ],
+        asker: Asker,
+        device: DeviceRef,
+    ) -> dict[str, MetricBody]:
+        """Change how metrics of a device are shown; what is not named stays."""
+        changes = {metric: change.model_dump(exclude_unset=True) for metric, change in body.items()}
+        found = core.metrics.update(asker, devices.get(asker, device), changes)
+        return _metric_bodies(found)
+
     return routes
+
+
+def _metric_bodies(settings: Mapping[str, MetricSettings]) -> dict[str, MetricBody]:
+    return {metric: MetricBody(**asdict(one)) for metric, one in settings.items()}
 
 
 def device_body(core: Core, device: Device) -> DeviceBody:
