@@ -209,6 +209,7 @@ class Server:
                     httpx.get(found["url"] + "/healthz", timeout=5)
                     self.url, self.token = found["url"], found["token"]
                     self.mqtt_port = found["mqtt_port"]
+                    self.mqtt_tls_port = found["mqtt_tls_port"]
                     return
             except (OSError, ValueError, httpx.TransportError):
                 time.sleep(0.02)

@@ -114,6 +114,24 @@ class Settings(BaseSettings):
         le=65535,
         description="MQTT port; 0 takes a free one. Unless it is set: 1883, or the next free one.",
     )
+    mqtt_plain: bool = Field(
+        default=True, description="Whether MQTT is served without TLS, on mqtt_port."
+    )
+    mqtt_tls_certificate: Path | None = Field(
+        default=None,
+        description="Certificate chain (PEM) for MQTT over TLS, with mqtt_tls_key; SIGHUP reads "
+        "both again. Unset: no TLS.",
+    )
+    mqtt_tls_key: Path | None = Field(
+        default=None, description="Private key (PEM, not encrypted) of mqtt_tls_certificate."
+    )
+    mqtt_tls_port: int = Field(
+        default=8883, ge=0, le=65535, description="Port of MQTT over TLS; 0 takes a free one."
+    )
+    mqtt_websocket: bool = Field(
+        default=True,
+        description="Whether MQTT over WebSocket is served, on the HTTP port at /mqtt.",
+    )
     mqtt_topics: tuple[Annotated[str, AfterValidator(_template)], ...] = Field(
         default=(),
         description="Topics with readings besides devices/<device>/<metric>, as templates such as "

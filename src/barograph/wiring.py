@@ -46,6 +46,7 @@ from barograph.transport.http.systems.routers import routers as routers_of_syste
 from barograph.transport.mqtt.access import MqttAccess
 from barograph.transport.mqtt.listener import MqttListener
 from barograph.transport.mqtt.storage import MqttStorage
+from barograph.transport.mqtt.tls import TlsCertificate
 from barograph.transport.mqtt.topics import Template, Topics
 from barograph.transport.web.router import router as web_router
 
@@ -154,6 +155,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Program:
 
 
 def _mqtt(core: Core, access: Access, settings: Settings, opened: ExitStack) -> MqttListener:
+    certificate = certificate_of(settings)
     storage = MqttStorage(settings.data_dir / MQTT_FILE)
     opened.callback(storage.close)
     try:
@@ -163,9 +165,21 @@ def _mqtt(core: Core, access: Access, settings: Settings, opened: ExitStack) -> 
             Topics(core.registry, map(Template.parse, settings.mqtt_topics)),
             storage,
             auto_create=settings.auto_create_devices,
+            certificate=certificate,
         )
     except ValueError as error:
         raise ConfigurationError(f"limits of MQTT: {error}") from None
+
+
+def certificate_of(settings: Settings) -> TlsCertificate | None:
+    """The certificate of MQTT over TLS; raises `ConfigurationError`."""
+    certificate, key = settings.mqtt_tls_certificate, settings.mqtt_tls_key
+    if certificate is None and key is None:
+        return None
+    if certificate is None or key is None:
+        missing = "mqtt_tls_key" if key is None else "mqtt_tls_certificate"
+        raise ConfigurationError(f"{missing} is not set: TLS needs a certificate and its key")
+    return TlsCertificate(certificate, key)
 
 
 def prepare(directory: Path) -> Path:

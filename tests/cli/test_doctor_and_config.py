@@ -49,6 +49,14 @@ def test_a_stopped_installation_is_looked_into(barograph, tmp_path):
     assert ran.status == 1
 
 
+def test_a_certificate_that_cannot_be_used_is_found(barograph, tmp_path):
+    file = tmp_path / "barograph.toml"
+    file.write_text('port = 0\nmqtt_tls_certificate = "/a.pem"\nmqtt_tls_key = "/b.pem"\n')
+    ran = barograph("doctor", "--config", file, "--data-dir", tmp_path / "data")
+    assert states(ran.out)["TLS"] == "wrong"
+    assert "/a.pem: No such file" in " ".join(ran.out.split())
+
+
 def test_config_shows_every_setting_and_where_it_came_from(barograph, tmp_path, monkeypatch):
     file = tmp_path / "barograph.toml"
     file.write_text('port = 1234\nretention = "30d"\n[limits]\npage_items_max = 77\n')

@@ -76,6 +76,8 @@ def examine(settings: Settings, running: Running | None) -> Iterator[Finding]:
     else:
         yield _port(settings)
         yield from _stored(settings)
+    if settings.mqtt_tls_certificate or settings.mqtt_tls_key:
+        yield _certificate(settings)
     yield _clock(datetime.now(UTC))
     yield _zones(settings.timezone)
     yield from _memory(settings)
@@ -159,6 +161,14 @@ def _port(settings: Settings) -> Finding:
     for one in sockets:
         one.close()
     return Finding("port", "ok", f"{settings.host}:{settings.port} is free")
+
+
+def _certificate(settings: Settings) -> Finding:
+    try:
+        wiring.certificate_of(settings)
+    except BarographError as error:
+        return Finding("TLS", "wrong", str(error), "set mqtt_tls_certificate and mqtt_tls_key")
+    return Finding("TLS", "ok", f"{settings.mqtt_tls_certificate} and its key can be used")
 
 
 def _stored(settings: Settings) -> Iterator[Finding]:

@@ -25,10 +25,23 @@ class Running:
 class Announcement:
     """Keeps the file while the server runs."""
 
-    def __init__(self, data_dir: Path, url: str, token: str, mqtt_port: int | None = None) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        url: str,
+        token: str,
+        mqtt_port: int | None = None,
+        mqtt_tls_port: int | None = None,
+    ) -> None:
         self._path = data_dir / FILE
         self._content = json.dumps(
-            {"url": url, "token": token, "pid": os.getpid(), "mqtt_port": mqtt_port}
+            {
+                "url": url,
+                "token": token,
+                "pid": os.getpid(),
+                "mqtt_port": mqtt_port,
+                "mqtt_tls_port": mqtt_tls_port,
+            }
         )
 
     def __enter__(self) -> None:

@@ -6,6 +6,7 @@ import signal
 import socket
 import sys
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -24,6 +25,7 @@ from barograph.transport.http.server import HttpServer, bind
 logger = logging.getLogger(__name__)
 
 MQTT_PORT = 1883
+MQTT_WEBSOCKET_PATH = b"/mqtt"
 _MQTT_PORTS_TRIED = 100
 _SWITCH_SECONDS = 0.001
 """How long the event loop may hold the interpreter while the writer waits for it. Python's 5 ms
@@ -74,18 +76,50 @@ def serve(
         sockets = bind(settings.host, settings.port)
         for one in sockets:
             opened.callback(one.close)
-        mqtt_sockets = _bind_mqtt(settings) if settings.mqtt else []
-        for one in mqtt_sockets:
+        mqtt = _bind_mqtt(settings)
+        for one in (*mqtt.plain, *mqtt.tls):
             opened.callback(one.close)
         program = wiring.build(settings)
         opened.callback(program.close)
         settle()
-        _run(program, settings, sockets, mqtt_sockets)
+        _run(program, settings, sockets, mqtt)
     logger.info("stopped; everything accepted is committed")
 
 
-def _bind_mqtt(settings: Settings) -> list[socket.socket]:
-    """The sockets of MQTT: on the port that was asked for, else on the first one free from 1883."""
+@dataclass(frozen=True, slots=True)
+class MqttSockets:
+    """The listening sockets of MQTT."""
+
+    plain: list[socket.socket]
+    tls: list[socket.socket]
+
+    @property
+    def port(self) -> int | None:
+        """Where it is served without TLS."""
+        return _port_of(self.plain)
+
+    @property
+    def tls_port(self) -> int | None:
+        """Where it is served with TLS."""
+        return _port_of(self.tls)
+
+
+def _port_of(sockets: list[socket.socket]) -> int | None:
+    return sockets[0].getsockname()[1] if sockets else None
+
+
+def _bind_mqtt(settings: Settings) -> MqttSockets:
+    if not settings.mqtt:
+        return MqttSockets([], [])
+    plain = _bind_plain(settings) if settings.mqtt_plain else []
+    tls = []
+    if settings.mqtt_tls_certificate is not None:
+        tls = bind(settings.host, settings.mqtt_tls_port, "the setting mqtt_tls_port")
+    return MqttSockets(plain, tls)
+
+
+def _bind_plain(settings: Settings) -> list[socket.socket]:
+    """Sockets on the port that was asked for, else on the first one free from 1883."""
     if settings.mqtt_port is not None:
         return bind(settings.host, settings.mqtt_port, "--mqtt-port")
     for port in range(MQTT_PORT, MQTT_PORT + _MQTT_PORTS_TRIED):
@@ -100,21 +134,22 @@ def _run(
     program: wiring.Program,
     settings: Settings,
     sockets: list[socket.socket],
-    mqtt_sockets: list[socket.socket],
+    mqtt: MqttSockets,
 ) -> None:
-    server = HttpServer(program.app, sockets, program.core.limits, program.shortcut)
+    websockets = {}
+    if program.mqtt is not None and settings.mqtt_websocket:
+        websockets[MQTT_WEBSOCKET_PATH] = program.mqtt.websocket
+    server = HttpServer(program.app, sockets, program.core.limits, program.shortcut, websockets)
     port = sockets[0].getsockname()[1]
-    mqtt_port = mqtt_sockets[0].getsockname()[1] if mqtt_sockets else None
     url = f"http://{_name(settings.host)}:{port}"
-    with Announcement(settings.data_dir, url, program.access.operator_token, mqtt_port):
-        _banner(program, settings, url, mqtt_port)
+    token = program.access.operator_token
+    with Announcement(settings.data_dir, url, token, mqtt.port, mqtt.tls_port):
+        _banner(program, settings, url, mqtt)
         with _runner() as runner:
-            runner.run(_until_signal(server, program, mqtt_sockets))
+            runner.run(_until_signal(server, program, mqtt))
 
 
-async def _until_signal(
-    server: HttpServer, program: wiring.Program, mqtt_sockets: list[socket.socket]
-) -> None:
+async def _until_signal(server: HttpServer, program: wiring.Program, mqtt: MqttSockets) -> None:
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
@@ -125,10 +160,12 @@ async def _until_signal(
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop)
+    if mqtt.tls and program.mqtt is not None:
+        loop.add_signal_handler(signal.SIGHUP, program.mqtt.renew_certificate)
     async with asyncio.TaskGroup() as group:
         group.create_task(server.run())
         if program.mqtt is not None:
-            group.create_task(program.mqtt.run(mqtt_sockets))
+            group.create_task(program.mqtt.run(mqtt.plain, mqtt.tls))
 
 
 def _runner() -> asyncio.Runner:
@@ -146,15 +183,16 @@ def _name(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def _banner(program: wiring.Program, settings: Settings, url: str, mqtt_port: int | None) -> None:
+def _banner(program: wiring.Program, settings: Settings, url: str, mqtt: MqttSockets) -> None:
     console = Console()
     console.print(f"[bold]Barograph[/bold] is listening on [link={url}]{url}[/link]")
     console.print(f"  dashboard  {url}/")
     console.print(f"  API docs   {url}/docs")
-    if mqtt_port is not None:
-        console.print(
-            f"  MQTT       {_name(settings.host)}:{mqtt_port}{_instead(settings, mqtt_port)}"
-        )
+    if mqtt.port is not None:
+        instead = _instead(settings, mqtt.port)
+        console.print(f"  MQTT       {_name(settings.host)}:{mqtt.port}{instead}")
+    if mqtt.tls_port is not None:
+        console.print(f"  MQTT, TLS  {_name(settings.host)}:{mqtt.tls_port}")
     console.print(f"  data       {settings.data_dir.absolute()}")
     if is_loopback(settings.host) and settings.auth == "auto":
         console.print("  access     this machine's user needs no password; others cannot connect")
@@ -174,7 +212,7 @@ def _instead(settings: Settings, mqtt_port: int) -> str:
 
 
 def _log(level: str) -> None:
-    for talkative in ("uvicorn", "alembic"):
+    for talkative in ("uvicorn", "alembic", "barograph.transport.mqtt.websocket"):
         logging.getLogger(talkative).setLevel("WARNING")
     plain = logging.StreamHandler()
     plain.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))

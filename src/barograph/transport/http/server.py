@@ -10,9 +10,9 @@ import contextlib
 import logging
 import socket
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from types import FrameType
+from types import FrameType, MappingProxyType
 from typing import Protocol, cast
 
 import uvicorn
@@ -62,12 +62,22 @@ class Shortcut(Protocol):
         """Answer by `respond`, now or later on the loop; False hands the request to ASGI."""
 
 
+WebSockets = Mapping[bytes, Callable[[], asyncio.Protocol]]
+"""By path, what makes the protocol of a WebSocket connection; its first bytes are the request."""
+
+
 class Deadlines:
     """The open connections and what they are waiting for."""
 
-    def __init__(self, limits: Limits, shortcut: Shortcut | None = None) -> None:
+    def __init__(
+        self,
+        limits: Limits,
+        shortcut: Shortcut | None = None,
+        websockets: WebSockets = MappingProxyType({}),
+    ) -> None:
         self.limits = limits
         self.shortcut = shortcut
+        self.websockets = websockets
         self.connections: set[BoundedProtocol] = set()
         self.by_address: Counter[str] = Counter()
 
@@ -187,6 +197,35 @@ class BoundedProtocol(HttpToolsProtocol):
             self.transport.close()
         cycle.on_response()
 
+    def _should_upgrade(self) -> bool:
+        return self._websocket() is not None and self._get_upgrade() == b"websocket"
+
+    def _websocket(self) -> Callable[[], asyncio.Protocol] | None:
+        path = self.url.partition(b"?")[0]
+        return self.deadlines.websockets.get(path.rstrip(b"/"))
+
+    def _unsupported_upgrade_warning(self) -> None:
+        # Answered like any other request (RFC 9110, section 7.8), but the parser ends here.
+        self.cycle.keep_alive = False
+        if self.cycle.response_complete:
+            self.transport.close()
+
+    def handle_websocket_upgrade(self) -> None:
+        """Hand the socket over; from here on it is the other protocol's to bound."""
+        make = self._websocket()
+        if make is None or (self._requests > 1 and not self.cycle.response_complete):
+            self.transport.close()  # it asks before it has its answers
+            return
+        self.connections.discard(self)
+        self.deadlines.release(self, self._address)
+        request = [self.scope["method"].encode(), b" ", self.url, b" HTTP/1.1\r\n"]
+        for name, value in self.headers:
+            request += (name, b": ", value, b"\r\n")
+        protocol = make()
+        self.transport.set_protocol(protocol)
+        protocol.connection_made(self.transport)
+        protocol.data_received(b"".join((*request, b"\r\n")))
+
     def on_body(self, body: bytes) -> None:
         if not self.transport.is_closing():
             super().on_body(body)
@@ -247,14 +286,16 @@ class HttpServer:
         sockets: Sequence[socket.socket],
         limits: Limits,
         shortcut: Shortcut | None = None,
+        websockets: WebSockets = MappingProxyType({}),
     ) -> None:
         self._sockets = list(sockets)
-        self._deadlines = Deadlines(limits, shortcut)
+        self._deadlines = Deadlines(limits, shortcut, websockets)
         protocol = type("Protocol", (BoundedProtocol,), {"deadlines": self._deadlines})
         self._server = _Server(
             uvicorn.Config(
                 app,
                 http=protocol,
+                ws="none",
                 loop="none",
                 lifespan="off",
                 log_config=None,

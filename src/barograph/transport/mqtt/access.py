@@ -11,7 +11,7 @@ The name (`device:3`, `user:7`, `operator`, `anyone`) is stored with the client'
 the same after a restart. `anyone` is who comes without a credential where `auth` is `open`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -31,6 +31,9 @@ from barograph.transport.http.access import Access
 
 OPERATOR_NAME = "operator"
 STRANGER_NAME = "anyone"
+
+Headers = Sequence[tuple[bytes, bytes]]
+"""Names in lower case, and values."""
 
 _WRONG = "the user name and the password or token do not go together"
 
@@ -57,14 +60,14 @@ class MqttAccess:
         self._access = access
         self._open = open
 
-    def quick(self, connect: Connect, address: str) -> Admission | None:
+    def quick(self, connect: Connect, address: str, headers: Headers = ()) -> Admission | None:
         """The admission, or None where a password has to be checked, which takes its time.
 
-        Raises `Unauthenticated`, and `Forbidden` where a credential is missing.
+        `headers` are those of the HTTP request that a WebSocket connection began with. Raises `Unauthenticated`, and `Forbidden` where a credential is missing.
         """
         username, password = connect.username, connect.password or b""
         if not username and not password:
-            return self._anonymous(address)
+            return self._anonymous(address, headers)
         if not username or not password:
             token = password or (username or "").encode()
             return self._admit(self._access.of_header(token), token)
@@ -101,8 +104,8 @@ class MqttAccess:
         device = self._registry.device(int(number))
         return None if device is None else Principal("device", device_id=device.id)
 
-    def _anonymous(self, address: str) -> Admission:
-        if not self._access.admits_strangers({"client": (address, 0), "headers": ()}):
+    def _anonymous(self, address: str, headers: Headers) -> Admission:
+        if not self._access.admits_strangers({"client": (address, 0), "headers": headers}):
             raise Forbidden("a credential is needed: a device's key and its token, say")
         return Admission(STRANGER_NAME if self._open else OPERATOR_NAME, lambda: True)
 

@@ -1,4 +1,4 @@
-"""The MQTT server on TCP: sockets, clock and storage for the engine in `barograph.mqtt`.
+"""The MQTT server on TCP, TLS and WebSocket: sockets, clock and storage for the engine in `barograph.mqtt`.
 
 Everything here runs on the event loop. Readings go through `handover.py` to the writer; a message is
 routed and acknowledged after its commit. What the engine wants kept goes through `storage.py`
@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from barograph.domain.errors import BarographError
+from barograph.domain.errors import BarographError, ConfigurationError
 from barograph.domain.limits import Limits
 from barograph.mqtt import (
     Batch,
@@ -40,6 +40,7 @@ from barograph.transport.mqtt.peer import Peer
 from barograph.transport.mqtt.readings import MqttIngest, Publisher
 from barograph.transport.mqtt.rights import Rights
 from barograph.transport.mqtt.storage import MqttStorage
+from barograph.transport.mqtt.tls import TlsCertificate
 from barograph.transport.mqtt.topics import Topics
 
 logger = logging.getLogger(__name__)
@@ -51,6 +52,8 @@ _CREDENTIALS_SECONDS = 30.0
 """How often credentials that may expire are looked at; revoked ones are noticed at once."""
 _UNSTORED_CHANGES_MAX = 50_000
 _GRACE_SECONDS = 10.0
+_TLS_HANDSHAKE_SECONDS = 10.0
+_TLS_SHUTDOWN_SECONDS = 2.0
 _SAY_SECONDS = 60.0
 
 
@@ -65,9 +68,11 @@ class MqttListener:
         storage: MqttStorage,
         *,
         auto_create: bool,
+        certificate: TlsCertificate | None = None,
     ) -> None:
         """Raises `ValueError` where the limits contradict the engine's."""
         rights = Rights(access, topics, auto_create=auto_create)
+        self._certificate = certificate
         self._core = core
         self._access = access
         self._storage = storage
@@ -86,8 +91,13 @@ class MqttListener:
         self._held: list[Peer] = []
         self._said_full = -_SAY_SECONDS
 
-    async def run(self, sockets: Sequence[socket.socket]) -> None:
-        """Serve until `stop`, then commit and acknowledge what came in, and close."""
+    async def run(
+        self, sockets: Sequence[socket.socket], tls_sockets: Sequence[socket.socket] = ()
+    ) -> None:
+        """Serve until `stop`, then commit and acknowledge what came in, and close.
+
+        `tls_sockets` are served with the certificate, which there must be then.
+        """
         loop = self._loop = asyncio.get_running_loop()
         stopping = self._stopping = asyncio.Event()
         self._progress = asyncio.Event()
@@ -100,6 +110,17 @@ class MqttListener:
                 await loop.create_server(lambda: Peer(self), sock=one, backlog=_BACKLOG)
                 for one in sockets
             ]
+            servers += [
+                await loop.create_server(
+                    lambda: Peer(self),
+                    sock=one,
+                    backlog=_BACKLOG,
+                    ssl=None if self._certificate is None else self._certificate.context,
+                    ssl_handshake_timeout=_TLS_HANDSHAKE_SECONDS,
+                    ssl_shutdown_timeout=_TLS_SHUTDOWN_SECONDS,
+                )
+                for one in tls_sockets
+            ]
             sweeper = asyncio.create_task(self._sweep())
             try:
                 await stopping.wait()
@@ -108,6 +129,27 @@ class MqttListener:
                     server.close()
                 await self._end()
                 sweeper.cancel()
+
+    def websocket(self) -> asyncio.Protocol:
+        """The protocol of a connection whose HTTP request asks for MQTT over WebSocket.
+
+        It gets the request as its first bytes.
+        """
+        # Few servers have such clients, and the library takes its time and memory to load.
+        from barograph.transport.mqtt.websocket import WebSocketLine  # noqa: PLC0415
+
+        return WebSocketLine(lambda: Peer(self), self._core.limits.mqtt_packet_bytes_max)
+
+    def renew_certificate(self) -> None:
+        """Read the certificate again; where that fails, the one in use stays."""
+        if self._certificate is None:
+            return
+        try:
+            self._certificate.reload()
+        except ConfigurationError as error:
+            logger.error("the certificate is not renewed: %s", error)  # noqa: TRY400  # it says all
+        else:
+            logger.info("the certificate was read again, for new connections")
 
     def stop(self) -> None:
         """Accept and read no more, finish what came in, then end."""
@@ -191,7 +233,7 @@ class MqttListener:
     def _ask(self, peer: Peer, connect: Connect) -> None:
         """Answer CONNECT: at once where memory knows the credential, else by a thread."""
         try:
-            admission = self._access.quick(connect, peer.address)
+            admission = self._access.quick(connect, peer.address, peer.headers)
         except BarographError as error:
             self._refuse(peer, error)
             return

@@ -43,6 +43,8 @@ class Peer(asyncio.Protocol):
         self.connection: Connection | None = None
         self.publisher = Publisher("")
         self.address = ""
+        self.headers: tuple[tuple[bytes, bytes], ...] = ()
+        """Of the request, where it came as WebSocket; else none."""
 
     # asyncio's.
 
