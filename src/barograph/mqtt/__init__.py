@@ -1,4 +1,4 @@
-"""The MQTT server engine, 3.1.1 and 5.0, without I/O.
+"""The MQTT engine, 3.1.1 and 5.0, without I/O: a server's side and a client's.
 
 Bytes come in, events and bytes come out; time is passed in; what must survive a restart is named as
 changes. A host, such as the asyncio listener, owns sockets, clock and storage:
@@ -44,8 +44,8 @@ The rules for the host:
 - While CONNECT is unanswered and while too much waits to be stored, stop reading the socket.
 - One thread. Nothing here blocks, reads a clock or does I/O.
 
-Start reading at `connection.py` (one client), `broker.py` (what they share), `journal.py` (what
-survives). `docs/mqtt-conformance.md` lists every normative statement with the test that holds it.
+`client.py` is the other side, for talking to a server. Start reading at `connection.py` (one
+client), `broker.py` (what they share), `journal.py` (what survives). `docs/mqtt-conformance.md` lists every normative statement with the test that holds it.
 """
 
 from barograph.mqtt.broker import Authorizer, Broker, Effects, Output

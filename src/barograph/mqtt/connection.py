@@ -329,6 +329,9 @@ class Connection:
             self._version = p.V5 if (version_of(body) or 0) >= p.V5 else p.V3
         match decode(head, body, self._version):
             case p.Publish() as publish:
+                if publish.properties.subscription_identifiers:
+                    # [MQTT-3.3.4-6]
+                    raise protocol_error("a client cannot send a subscription identifier")
                 self._open_inbound().publish(publish)
             case p.PublishAnswer() as answer:
                 self._answer(answer, now)

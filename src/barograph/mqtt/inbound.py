@@ -11,32 +11,49 @@ Rules:
   on a new connection while the host still has the first one.
 """
 
-from collections import deque
-from collections.abc import Callable, Mapping
+from collections import Counter, deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 
 from barograph.mqtt import packets as p
-from barograph.mqtt.broker import Broker
+from barograph.mqtt.broker import Authorizer
 from barograph.mqtt.encode import encode
 from barograph.mqtt.errors import MisuseError, PeerError, protocol_error
 from barograph.mqtt.intake import PUBACK_WORD, PUBREC_WORD, Batch, pack
+from barograph.mqtt.limits import MqttLimits
+from barograph.mqtt.message import Published
 from barograph.mqtt.properties import NONE
 from barograph.mqtt.reason import ALLOWED, FAILURE, Reason
 from barograph.mqtt.session import Session
 from barograph.mqtt.topics import check_name
 
 
+class Router(Protocol):
+    """Where messages go once the host has them: the broker, or nowhere further at a client."""
+
+    @property
+    def authorizer(self) -> Authorizer: ...
+    @property
+    def limits(self) -> MqttLimits: ...
+    @property
+    def counters(self) -> Counter[str]: ...
+    def route(
+        self, publisher: Session | None, publishes: Sequence[Published], now: float
+    ) -> None: ...
+
+
 class Inbound:
-    """The publishing side of one open connection."""
+    """The receiving side of one open connection."""
 
     def __init__(
         self,
-        broker: Broker,
+        broker: Router,
         session: Session,
         version: int,
         put: Callable[[bytes], None],
         fail: Callable[[PeerError, float], None],
     ) -> None:
-        """`put` sends bytes to the client, `fail` ends its connection."""
+        """`put` sends bytes to the publisher, `fail` ends its connection."""
         self.permitted: set[bytes] = set()
         """Topics that need no further check."""
         self.batch = Batch()
@@ -55,8 +72,6 @@ class Inbound:
     def publish(self, publish: p.Publish) -> None:
         """Any PUBLISH that `scan` does not read."""
         properties = publish.properties
-        if properties.subscription_identifiers:
-            raise protocol_error("a client cannot send a subscription identifier")  # 3.3.4-6
         if properties.response_topic is not None:
             check_name(properties.response_topic, self._limits)  # [MQTT-3.3.2-14]
         name = self._aliased(publish.topic, properties.topic_alias)

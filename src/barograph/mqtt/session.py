@@ -110,6 +110,7 @@ class Session:
         self._number = 0
         self._release_order = 0
         self._last_id = 0
+        self._taken_ids: set[int] = set()
         self._quota = self._quota_max = 0
 
     # What the broker asks.
@@ -292,9 +293,39 @@ class Session:
         candidate = self._last_id
         while True:
             candidate = candidate % PACKET_ID_MAX + 1
-            if candidate not in self._published and candidate not in self._released:
+            if (
+                candidate not in self._published
+                and candidate not in self._released
+                and candidate not in self._taken_ids
+            ):
                 self._last_id = candidate
                 return candidate
+
+    # For a client, whose requests share the identifiers of its messages.
+
+    def take_id(self) -> int:
+        """An unused packet identifier, for a SUBSCRIBE or UNSUBSCRIBE."""
+        packet_id = self._free_id()
+        self._taken_ids.add(packet_id)
+        return packet_id
+
+    def free_id(self, packet_id: int) -> None:
+        """The request with this identifier is answered, or its connection gone."""
+        self._taken_ids.discard(packet_id)
+
+    def forget(self) -> None:
+        """The other side has no session: what it was sent is new to it again.
+
+        What it had received at QoS 2 (PUBREC) is done.
+        """
+        for delivery in list(self._released.values()):
+            self._finish(delivery)
+        for delivery in reversed(self._published.values()):
+            delivery.packet_id = 0
+            self._queue.appendleft(delivery)
+        self._published.clear()
+        self._again.clear()
+        self.receipts.clear()
 
     # Incoming QoS 2 messages.
 
