@@ -22,7 +22,7 @@ def bench(*arguments):
 
 def test_without_a_name_the_measurements_are_listed():
     said = bench().stdout
-    assert {"bulk", "single", "query", "idle"} <= set(said.split())
+    assert {"bulk", "single", "query", "idle", "load"} <= set(said.split())
 
 
 def test_an_unknown_name_is_refused():
@@ -45,6 +45,7 @@ def test_an_unknown_name_is_refused():
             ["idle", "--readings", "600", "--devices", "2", "--seconds", "1", "--starts", "1"],
             "ready",
         ),
+        (["load", "--households", "3", "--seconds", "3"], "POST readings, one"),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",
 )
