@@ -34,6 +34,7 @@ from barograph.services.metrics import MetricService
 from barograph.services.passwords import Passwords
 from barograph.services.readings import Readings
 from barograph.services.registry import Registry
+from barograph.services.sharing import DeviceSharing
 from barograph.services.telemetry import Telemetry
 from barograph.services.writer import Writer
 from barograph.stores.catalog.catalog import SqlCatalog
@@ -98,6 +99,7 @@ def parts(catalog, clock, cheap_passwords):
         passwords=cheap_passwords,
         access_tokens=access_tokens,
         devices=devices,
+        sharing=DeviceSharing(catalog, registry, clock),
         assets=AssetService(catalog, registry, clock, limits),
         metrics=MetricService(catalog, registry),
         accounts=Accounts(
@@ -155,6 +157,7 @@ def core(parts):
         parts.limits,
         parts.zone,
         write_parquet,
+        parts.accounts.audit,
     )
     parts.announced = Announcements()
     parts.jobs = JobService(

@@ -162,6 +162,11 @@ class Settings(BaseSettings):
     retention: Length = Field(
         default=0, description="Remove readings older than this, such as 365d; 0 keeps all."
     )
+    audit_retention: Length = Field(
+        default="365d",
+        validate_default=True,
+        description="Remove entries of the audit log older than this; 0 keeps all.",
+    )
     apis: frozenset[System] = Field(
         default=frozenset(SYSTEMS),
         description="Which of the older systems' APIs are served besides our own.",

@@ -32,6 +32,7 @@ from barograph.services.metrics import MetricService
 from barograph.services.passwords import Passwords
 from barograph.services.readings import Readings
 from barograph.services.registry import Registry
+from barograph.services.sharing import DeviceSharing
 from barograph.services.telemetry import Telemetry
 from barograph.services.user_statistics import UserStatistics
 from barograph.services.writer import Writer
@@ -128,10 +129,13 @@ def build(settings: Settings, clock: Clock | None = None) -> Program:
             live=live,
             accounts=accounts,
             devices=devices,
+            sharing=DeviceSharing(catalog, registry, clock),
             assets=AssetService(catalog, registry, clock, limits),
             metrics=MetricService(catalog, registry),
             analytics=analytics,
-            readings=Readings(registry, store, latest, clock, limits, zone, write_parquet),
+            readings=Readings(
+                registry, store, latest, clock, limits, zone, write_parquet, accounts.audit
+            ),
             jobs=jobs,
             telemetry=telemetry,
             limits=limits,
@@ -211,6 +215,15 @@ def _chores(core: Core, settings: Settings) -> list[Chore]:
         core.catalog.jobs.expire(core.clock() - _ENDED_JOBS_KEPT)
         return False
 
+    def note_uses() -> bool:
+        core.accounts.tokens.note_uses()
+        return False
+
+    def expire_audit() -> bool:
+        if settings.audit_retention:
+            core.catalog.audit.expire(core.clock() - settings.audit_retention)
+        return False
+
     def retain() -> bool:
         ids = [
             series
@@ -226,6 +239,8 @@ def _chores(core: Core, settings: Settings) -> list[Chore]:
     chores = [
         Chore("store maintenance", core.store.maintain, 1.0),
         Chore("removal of old jobs", expire_jobs, 3600.0),
+        Chore("note of used tokens", note_uses, 60.0),
+        Chore("removal of old audit entries", expire_audit, 3600.0),
     ]
     if settings.retention:
         chores.append(Chore("retention", retain, 3600.0))

@@ -288,6 +288,35 @@ def test_a_revoked_token_stays_revoked_after_a_restart(accounts, ada, parts):
     assert Registry(parts.catalog).principal(digest_of(text)) is None
 
 
+def test_a_token_that_expires_is_refused_from_then_on(accounts, ada, clock, parts):
+    end = clock.now + MINUTE
+    _, text = accounts.tokens.create(as_user(ada), ada.id, "guest", expires_time=end)
+    clock.now = end - 1
+    assert accounts.authenticate(text) == as_user(ada)
+    assert Registry(parts.catalog).principal_at(digest_of(text), clock.now) == as_user(ada)
+    clock.now = end
+    with pytest.raises(Unauthenticated):
+        accounts.authenticate(text)
+    with pytest.raises(InvalidInput, match="at least a minute"):
+        accounts.tokens.create(as_user(ada), ada.id, "late", expires_time=end + 1)
+
+
+def test_a_token_that_reads_only_is_one_after_a_restart_and_a_change_of_role(accounts, ada, parts):
+    _, text = accounts.tokens.create(as_user(ada), ada.id, "wall", reads_only=True)
+    assert accounts.authenticate(text).token_reads_only
+    accounts.update(OPERATOR, ada.id, role="admin")
+    assert accounts.authenticate(text).token_reads_only
+    assert Registry(parts.catalog).principal(digest_of(text)).token_reads_only
+
+
+def test_when_a_token_was_used_last_is_known(accounts, ada, clock):
+    _, text = accounts.tokens.create(as_user(ada), ada.id, "script")
+    clock.now += 5
+    accounts.authenticate(text)
+    used = {t.name: t.last_used_time for t in accounts.tokens.list(as_user(ada), ada.id)}
+    assert used == {"first token": None, "script": clock.now}
+
+
 def test_a_users_tokens_are_bounded_and_well_named(accounts, ada):
     for name in ("", "browser session", "x" * 129):
         with pytest.raises(InvalidInput):

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from barograph.domain.errors import InvalidInput
@@ -12,6 +13,8 @@ KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}\Z", re.ASCII)
 
 TIME_KEYS = ("ts", "time", "timestamp")
 """The keys that give an entry's time; no metric can have one of these names."""
+
+_NOBODY: Mapping[int, bool] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,8 @@ class Device:
     attributes: Mapping[str, Any] = field(default_factory=dict)
     round_time: int | None = None
     created_time: int = 0
+    shared: Mapping[int, bool] = field(default_factory=lambda: _NOBODY, compare=False, repr=False)
+    """The ids of the users whom its owner lets read it, and whether they may write readings."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,12 @@ from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 from barograph.domain.asset import Asset
+from barograph.domain.audit import AuditEntry
 from barograph.domain.device import Device, Series
 from barograph.domain.job import Job, Status
 from barograph.domain.metric import MetricSettings
+from barograph.domain.period import ALL_TIME, Period
+from barograph.domain.sharing import Share
 from barograph.domain.user import Role, Token, User
 
 T = TypeVar("T")
@@ -76,12 +79,16 @@ class Devices(Protocol):
         self,
         *,
         user_id: int | None = None,
+        visible_to: int | None = None,
         asset_id: int | None = None,
         search: str = "",
         limit: int,
         offset: int = 0,
     ) -> Page[Device]:
-        """Those of a user, of an asset, whose name or key contains `search` without case."""
+        """Those of a user, of an asset, whose name or key contains `search` without case.
+
+        `visible_to` a user are the user's own and those that are shared with the user.
+        """
 
     def all(self) -> Iterator[Device]:
         """Every device, streamed in order of id, for building maps."""
@@ -206,6 +213,44 @@ class Sessions(Protocol):
     def end_all(self, user_id: int) -> None: ...
 
 
+class Shares(Protocol):
+    """Which users see what is another's. Shares end with what is shared and with the user."""
+
+    def put(self, share: Share, most: int) -> None:
+        """Share, or set anew how. Raises `Conflict` beyond `most` users."""
+
+    def remove(self, subject_id: int, user_id: int) -> None: ...
+    def of_subject(self, subject_id: int) -> Sequence[Share]: ...
+    def of_user(self, user_id: int) -> Sequence[Share]: ...
+    def all(self) -> Iterator[Share]:
+        """Every share, for building maps."""
+
+
+class AuditLog(Protocol):
+    """Who did what."""
+
+    def add(self, entry: AuditEntry) -> None:
+        """Keep a new entry (`entry.id` is ignored)."""
+
+    def list(
+        self,
+        *,
+        actor: str | None = None,
+        action: str | None = None,
+        search: str = "",
+        period: Period = ALL_TIME,
+        limit: int,
+        offset: int = 0,
+    ) -> Page[AuditEntry]:
+        """The newest first, of an actor, of actions on one kind of thing (`device`).
+
+        `search` is a part of the name of what was acted upon, without case.
+        """
+
+    def expire(self, before: int) -> int:
+        """Remove the entries from earlier than `before`; how many."""
+
+
 class Catalog(Protocol):
     """All of it."""
 
@@ -217,6 +262,8 @@ class Catalog(Protocol):
     jobs: Jobs
     secrets: Secrets
     sessions: Sessions
+    device_shares: Shares
+    audit: AuditLog
 
     def check(self) -> None:
         """Raise `Unavailable` unless the catalog answers now."""

@@ -21,6 +21,7 @@ from barograph.ports.catalog import Catalog, Page
 from barograph.ports.clock import Clock
 from barograph.services.access_tokens import AccessTokens, password_stamp
 from barograph.services.api_tokens import ApiTokens
+from barograph.services.audit import Audit
 from barograph.services.browser_sessions import BrowserSessions
 from barograph.services.devices import DeviceService
 from barograph.services.names import EMAIL_CHARS_MAX, USERNAME_CHARS_MAX, check_email, check_name
@@ -73,6 +74,7 @@ class Accounts:
         self._clock = clock
         self._limits = limits
         self.registration = registration
+        self.audit = Audit(catalog, registry, clock)
         self.tokens = ApiTokens(catalog, registry, clock)
         self.browser = BrowserSessions(catalog, registry, clock)
         # Rules about more than one user (a name that is another's e-mail address, the last
@@ -107,7 +109,7 @@ class Accounts:
         where that needs an administrator, `Conflict` for a taken name or address, `InvalidInput`,
         `TooManyRequests`.
         """
-        trusted = by is not None and by.is_admin
+        trusted = by is not None and by.is_admin and not by.token_reads_only
         if not trusted and (self.registration == "closed" or role != "member"):
             raise Forbidden("this needs an administrator: registration is closed to others")
         if not trusted and not is_this_machine(address):
@@ -116,6 +118,7 @@ class Accounts:
         text, now = new_token(), self._clock()
         token = Token(0, digest_of(text), user_id=user.id, name="first token", created_time=now)
         self._registry.put_token(self._catalog.tokens.create(token))
+        self.audit.note(by or user, "user.create", user.username, user.id, {"role": user.role})
         return user, text
 
     def _create(self, username: str, email: str | None, password: str | None, role: Role) -> User:
@@ -182,6 +185,7 @@ class Accounts:
         user = self.check_password(username, password, address)
         refresh, now = new_token(), self._clock()
         self._catalog.sessions.create(user.id, digest_of(refresh), now + REFRESH_LIFETIME, now)
+        self.audit.note(user, "user.sign_in", user.username, user.id)
         return self._signed_in(user, refresh)
 
     def refresh(self, refresh_token: str) -> SignedIn:
@@ -215,7 +219,7 @@ class Accounts:
             if user is not None and hmac.compare_digest(claims.stamp, password_stamp(user)):
                 return Principal("user", user.id, role=user.role)
         elif is_token(credential):
-            principal = self._registry.principal(digest_of(credential))
+            principal = self._registry.principal_at(digest_of(credential), self._clock())
             if principal is not None:
                 return principal
         raise Unauthenticated("the credential is not valid: it may have been revoked or mistyped")
@@ -264,6 +268,7 @@ class Accounts:
         `Conflict` for a taken name and for the last administrator's role.
         """
         user = self.get(principal, user_id)
+        require_user(principal, user_id, write=True)
         if "role" in changes:
             require_admin(principal)
             if changes["role"] not in ROLES:
@@ -289,6 +294,10 @@ class Accounts:
         if "password_hash" in changes:
             self._catalog.sessions.end_all(user_id)
             self.browser.close_all(user_id)
+        shown = {name: value for name, value in changes.items() if name != "password_hash"}
+        if "password_hash" in changes:
+            shown["new_password"] = True
+        self.audit.note(principal, "user.update", user.username, user.id, shown)
         return user
 
     def _check_old_password(self, user: User, old: str | None, address: str | None) -> None:
@@ -317,7 +326,8 @@ class Accounts:
         Handing over needs an administrator. Raises `Conflict` where there are devices and neither
         was asked for, and for the last administrator.
         """
-        self.get(principal, user_id)
+        user = self.get(principal, user_id)
+        require_user(principal, user_id, write=True)
         with self._lock:
             self._refuse_last_admin(user_id)
             owned = self._registry.devices_of_user(user_id)
@@ -337,6 +347,7 @@ class Accounts:
                     self._devices.update(principal, device, user_id=devices_to)
             self._catalog.users.delete(user_id)
             self._registry.drop_user(user_id)
+        self.audit.note(principal, "user.delete", user.username, user_id)
 
     def _refuse_last_admin(self, user_id: int) -> None:
         admins = {user.id for user in self._every_user() if user.role == "admin"}
@@ -379,4 +390,5 @@ class Accounts:
                 raise Forbidden("there is an administrator already: sign in")
             user = self._create(username, email, password, "admin")
             self._catalog.secrets.delete(_SETUP)
+        self.audit.note(user, "user.create", user.username, user.id, {"role": user.role})
         return user

@@ -10,6 +10,7 @@ from barograph.domain.limits import Limits
 from barograph.domain.user import Principal, require_member
 from barograph.ports.catalog import Catalog, Page
 from barograph.ports.clock import Clock
+from barograph.services.audit import Audit
 from barograph.services.names import KIND_CHARS_MAX, check_attributes, check_name
 from barograph.services.registry import Registry
 
@@ -22,6 +23,7 @@ class AssetService:
         self._registry = registry
         self._clock = clock
         self._limits = limits
+        self._audit = Audit(catalog, registry, clock)
 
     def create(
         self, principal: Principal, kind: str, name: str, attributes: Mapping[str, Any]
@@ -30,7 +32,9 @@ class AssetService:
         require_member(principal)
         changes = {"kind": kind, "name": name, "attributes": attributes}
         self._check(changes)
-        return self._catalog.assets.create(kind, name, attributes, self._clock())
+        made = self._catalog.assets.create(kind, name, attributes, self._clock())
+        self._audit.note(principal, "asset.create", made.name, made.id, {"kind": made.kind})
+        return made
 
     def get(self, principal: Principal, asset_id: int) -> Asset:
         """The asset; raises `NotFound`."""
@@ -51,24 +55,24 @@ class AssetService:
         self._check(changes)
         if not changes:
             return self.get(principal, asset_id)
-        return self._catalog.assets.update(asset_id, changes)
+        changed = self._catalog.assets.update(asset_id, changes)
+        self._audit.note(principal, "asset.update", changed.name, changed.id, changes)
+        return changed
 
     def delete(self, principal: Principal, asset_id: int) -> None:
         """Remove the asset; devices fitted to it stay, fitted to nothing."""
         require_member(principal)
+        asset = self.get(principal, asset_id)
         fitted = [device.id for device in self._registry.devices() if device.asset_id == asset_id]
         self._catalog.assets.delete(asset_id)
         for device_id in fitted:
             self._registry.refresh_device(device_id)
+        self._audit.note(principal, "asset.delete", asset.name, asset_id, {"kind": asset.kind})
 
     def devices(self, principal: Principal, asset_id: int) -> list[Device]:
         """The devices fitted to the asset that `principal` may see, in order of id."""
         _require_person(principal)
-        seen = (
-            self._registry.devices()
-            if principal.is_admin
-            else self._registry.devices_of_user(principal.user_id)
-        )
+        seen = self._registry.devices_for(principal)
         return [device for device in seen if device.asset_id == asset_id]
 
     def list(

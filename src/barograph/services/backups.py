@@ -84,7 +84,7 @@ class Backups:
         For administrators. Raises `Forbidden`, `Conflict` while another one is being made,
         `Unavailable`, and `StorageFull`, after which nothing is left behind.
         """
-        require_admin(principal)
+        require_admin(principal, write=True)
         if not self._lock.acquire(blocking=False):
             raise Conflict("a backup is being made already: wait for it")
         try:

@@ -18,6 +18,7 @@ from barograph.services.live import InProcessLiveBus
 from barograph.services.metrics import MetricService
 from barograph.services.readings import Readings
 from barograph.services.registry import Registry
+from barograph.services.sharing import DeviceSharing
 from barograph.services.telemetry import Telemetry
 from barograph.services.writer import Writer
 
@@ -35,6 +36,7 @@ class Core:
     live: InProcessLiveBus
     accounts: Accounts
     devices: DeviceService
+    sharing: DeviceSharing
     assets: AssetService
     metrics: MetricService
     analytics: Analytics

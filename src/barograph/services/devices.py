@@ -8,10 +8,17 @@ from barograph.domain.device import Device, check_key
 from barograph.domain.errors import Conflict, Forbidden, InvalidInput, NotFound
 from barograph.domain.limits import Limits
 from barograph.domain.time import DAY
-from barograph.domain.user import Principal, require_device, require_member, require_user
+from barograph.domain.user import (
+    Principal,
+    require_device,
+    require_member,
+    require_owner,
+    require_user,
+)
 from barograph.ports.catalog import Catalog, Page
 from barograph.ports.clock import Clock
 from barograph.ports.reading_store import ReadingStore
+from barograph.services.audit import Audit
 from barograph.services.names import check_attributes, check_name
 from barograph.services.registry import Registry
 from barograph.services.tokens import digest_of, new_token
@@ -38,6 +45,7 @@ class DeviceService:
         self._store = store
         self._clock = clock
         self._limits = limits
+        self._audit = Audit(catalog, registry, clock)
         self._lock = Lock()
 
     def create(
@@ -82,6 +90,7 @@ class DeviceService:
         token = self._catalog.tokens.find(digest_of(text))
         if token is not None:
             self._registry.put_token(token)
+        self._audit.note(principal, "device.create", device.name, device.id, {"key": device.key})
         return device, text
 
     def _create(
@@ -142,15 +151,17 @@ class DeviceService:
         limit: int = 100,
         offset: int = 0,
     ) -> Page[Device]:
-        """The devices that `principal` may see, in order of id; an administrator sees all."""
+        """The devices that `principal` may see, in order of id; an administrator sees all.
+
+        Those of `user_id` are the ones that this user owns.
+        """
         if principal.kind == "device":
             raise Forbidden("a device's token reads and writes its own device only")
-        if user_id is None and not principal.is_admin:
-            user_id = principal.user_id
         if user_id is not None:
             require_user(principal, user_id)
         return self._catalog.devices.list(
             user_id=user_id,
+            visible_to=None if principal.is_admin else principal.user_id,
             asset_id=asset_id,
             search=search,
             limit=min(limit, self._limits.page_items_max),
@@ -162,7 +173,7 @@ class DeviceService:
 
         Another owner is an administrator's to set. Raises what `create` raises.
         """
-        self._require_owner(principal, device)
+        require_owner(principal, device)
         if changes.get("user_id", device.user_id) != device.user_id and not principal.is_admin:
             raise Forbidden("handing a device over needs an administrator")
         self._check(changes)
@@ -174,6 +185,7 @@ class DeviceService:
             self._refuse_ambiguous(changes.get("key"), device.id)
             changed = self._catalog.devices.update(device.id, changes)
             self._registry.put_device(changed)
+        self._audit.note(principal, "device.update", changed.name, changed.id, changes)
         return changed
 
     def delete(self, principal: Principal, device: Device) -> int:
@@ -182,26 +194,24 @@ class DeviceService:
         A reading that arrives between the two steps stays in a series that nobody can name any
         more, for ids are not used again.
         """
-        self._require_owner(principal, device)
+        require_owner(principal, device)
         series = list(self._registry.series_of(device.id).values())
         removed = self._store.delete(series) if series else 0
         self._catalog.devices.delete(device.id)
         self._registry.forget_device(device.id)
+        detail = {"key": device.key, "readings": removed}
+        self._audit.note(principal, "device.delete", device.name, device.id, detail)
         return removed
 
     def rotate_token(self, principal: Principal, device: Device) -> str:
         """Replace the device's tokens by a new one, whose text is returned."""
-        self._require_owner(principal, device)
+        require_owner(principal, device)
         text = new_token()
         token = self._catalog.tokens.rotate_device(device.id, digest_of(text), self._clock())
         self._registry.drop_device_tokens(device.id)
         self._registry.put_token(token)
+        self._audit.note(principal, "device.token", device.name, device.id)
         return text
-
-    def _require_owner(self, principal: Principal, device: Device) -> None:
-        require_device(principal, device, write=True)
-        if principal.kind == "device":
-            raise Forbidden("a device's token reads and writes readings only")
 
     def _check(self, changes: Mapping[str, Any]) -> None:
         if "name" in changes:

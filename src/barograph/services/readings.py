@@ -17,6 +17,7 @@ from barograph.domain.time import parse_zone
 from barograph.domain.user import Principal, require_device
 from barograph.ports.clock import Clock
 from barograph.ports.reading_store import ReadingStore
+from barograph.services.audit import Audit
 from barograph.services.excerpt import Excerpt
 from barograph.services.latest import Latest
 from barograph.services.metric_patterns import choose
@@ -62,6 +63,7 @@ class Readings:
         limits: Limits,
         zone: tzinfo,
         write_parquet: TableWriter,
+        audit: Audit,
     ) -> None:
         """`zone` is the one of times without an offset."""
         self._registry = registry
@@ -71,15 +73,11 @@ class Readings:
         self._limits = limits
         self._zone = zone
         self._write_parquet = write_parquet
+        self._audit = audit
 
     def devices(self, principal: Principal) -> list[Device]:
         """The devices whose readings `principal` may read, in order of id."""
-        if principal.is_admin:
-            return self._registry.devices()
-        if principal.kind == "user":
-            return self._registry.devices_of_user(principal.user_id)
-        own = None if principal.device_id is None else self._registry.device(principal.device_id)
-        return [] if own is None else [own]
+        return self._registry.devices_for(principal)
 
     def select(
         self, principal: Principal, device_ref: int | str, given: Mapping[str, object]
@@ -149,6 +147,9 @@ class Readings:
         ids = sorted(series)
         deleted = self._store.delete(ids, Period(*period))
         self._latest.reload(ids)
+        what = {name: str(value) for name, value in given.items()}
+        detail = {**what, "readings": deleted}
+        self._audit.note(principal, "readings.delete", device.name, device.id, detail)
         return deleted
 
     def _what(

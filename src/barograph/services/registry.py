@@ -7,10 +7,12 @@ more than one entry changes.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from threading import Lock
 
 from barograph.domain.device import Device, Series
 from barograph.domain.metric import UNSET, MetricSettings
+from barograph.domain.sharing import Share
 from barograph.domain.user import Principal, Token, User
 from barograph.ports.catalog import Catalog
 
@@ -28,15 +30,21 @@ class Registry:
         """Grows with every change to users, devices and tokens: who remembers an answer asks again
         when it has."""
         self._principals: dict[bytes, Principal] = {}
+        self._expiring: dict[bytes, Principal] = {}
         self._tokens: dict[bytes, Token] = {}
+        self._used: set[bytes] = set()
         self._users: dict[int, User] = {}
         self._devices: dict[int, Device] = {}
         self._by_key: dict[str, Device] = {}
         self._owned: dict[int | None, dict[int, Device]] = {}
+        self._shares: dict[int, dict[int, bool]] = {}
+        self._shared_with: dict[int, set[int]] = {}
         self._series: dict[int, Series] = {}
         self._metrics: dict[int, dict[str, int]] = {}
         for user in _every_user(catalog):
             self._users[user.id] = user
+        for share in catalog.device_shares.all():
+            self._note_share(share)
         for device in catalog.devices.all():
             self._place(device)
         for series in catalog.series.all():
@@ -49,8 +57,27 @@ class Registry:
     # Credentials
 
     def principal(self, digest: bytes) -> Principal | None:
-        """Whose the token with this SHA-256 digest is."""
-        return self._principals.get(digest)
+        """Whose the token with this SHA-256 digest is; one that expires is not found here."""
+        found = self._principals.get(digest)
+        if found is not None:
+            self._used.add(digest)
+        return found
+
+    def principal_at(self, digest: bytes, now: int) -> Principal | None:
+        """Whose the token with this digest is at this time."""
+        found = self._expiring.get(digest)
+        if found is None:
+            return self.principal(digest)
+        expires = self._tokens[digest].expires_time
+        if expires is not None and expires <= now:
+            return None
+        self._used.add(digest)
+        return found
+
+    def take_used(self) -> list[Token]:
+        """The tokens that were used since this was asked before."""
+        used, self._used = self._used, set()
+        return [self._tokens[digest] for digest in used if digest in self._tokens]
 
     def token(self, digest: bytes) -> Token | None:
         """The token with this SHA-256 digest."""
@@ -69,16 +96,20 @@ class Registry:
             user = self._users.get(token.user_id)
             if user is None:
                 return
-            principal = Principal("user", user_id=user.id, role=user.role)
+            principal = _of_user(user, token)
         with self._lock:
             self._tokens[token.digest] = token
-            self._principals[token.digest] = principal
+            self._place_of(token)[token.digest] = principal
             self.generation += 1
+
+    def _place_of(self, token: Token) -> dict[bytes, Principal]:
+        return self._principals if token.expires_time is None else self._expiring
 
     def drop_token(self, digest: bytes) -> None:
         """Refuse the token from now on."""
         with self._lock:
             self._principals.pop(digest, None)
+            self._expiring.pop(digest, None)
             self._tokens.pop(digest, None)
             self.generation += 1
 
@@ -95,7 +126,7 @@ class Registry:
         for digest, token in list(self._tokens.items()):
             if token.user_id == user.id:
                 with self._lock:
-                    self._principals[digest] = Principal("user", user.id, role=user.role)
+                    self._place_of(token)[digest] = _of_user(user, token)
         with self._lock:
             self.generation += 1
 
@@ -104,6 +135,8 @@ class Registry:
         for digest, token in list(self._tokens.items()):
             if token.user_id == user_id:
                 self.drop_token(digest)
+        for device_id in list(self._shared_with.get(user_id, ())):
+            self.drop_share(device_id, user_id)
         with self._lock:
             self._users.pop(user_id, None)
             self.generation += 1
@@ -133,6 +166,46 @@ class Registry:
         owned = list(self._owned.get(user_id, {}).values())
         return sorted(owned, key=lambda device: device.id)
 
+    def devices_for(self, principal: Principal) -> list[Device]:
+        """The devices whose readings `principal` may read, in order of id."""
+        if principal.is_admin:
+            return self.devices()
+        if principal.kind == "device":
+            own = self._devices.get(principal.device_id or 0)
+            return [] if own is None else [own]
+        if principal.user_id is None:
+            return []
+        seen = set(self._owned.get(principal.user_id, ()))
+        seen |= self._shared_with.get(principal.user_id, set())
+        return [device for one in sorted(seen) if (device := self._devices.get(one)) is not None]
+
+    def put_share(self, share: Share) -> None:
+        """Know that the device is shared, and how."""
+        with self._lock:
+            self._note_share(share)
+            self._replace(share.subject_id)
+
+    def drop_share(self, device_id: int, user_id: int) -> None:
+        """Know that the device is not shared with the user any more."""
+        with self._lock:
+            shares = dict(self._shares.get(device_id, {}))
+            shares.pop(user_id, None)
+            self._shares[device_id] = shares
+            self._shared_with.get(user_id, set()).discard(device_id)
+            self._replace(device_id)
+
+    def _note_share(self, share: Share) -> None:
+        device_id, user_id = share.subject_id, share.user_id
+        self._shares[device_id] = {**self._shares.get(device_id, {}), user_id: share.writes}
+        self._shared_with.setdefault(user_id, set()).add(device_id)
+
+    def _replace(self, device_id: int) -> None:
+        device = self._devices.get(device_id)
+        if device is not None:
+            self._unplace(device_id)
+            self._place(device)
+            self.generation += 1
+
     def put_device(self, device: Device) -> None:
         """Know the device as it is now."""
         with self._lock:
@@ -153,12 +226,17 @@ class Registry:
         self.drop_device_tokens(device_id)
         with self._lock:
             self._unplace(device_id)
+            for user_id in self._shares.pop(device_id, {}):
+                self._shared_with.get(user_id, set()).discard(device_id)
             for series_id in self._metrics.pop(device_id, {}).values():
                 self._series.pop(series_id, None)
                 self._settings.pop(series_id, None)
             self.generation += 1
 
     def _place(self, device: Device) -> None:
+        shares = self._shares.get(device.id)
+        if shares is not None:
+            device = replace(device, shared=shares)
         self._devices[device.id] = device
         self._by_key[device.key] = device
         self._owned.setdefault(device.user_id, {})[device.id] = device
@@ -204,6 +282,10 @@ class Registry:
                     **{series.metric: series.id for series in made},
                 }
         return self.series_of(device_id)
+
+
+def _of_user(user: User, token: Token) -> Principal:
+    return Principal("user", user.id, role=user.role, token_reads_only=token.reads_only)
 
 
 def _every_user(catalog: Catalog) -> Iterator[User]:

@@ -11,13 +11,15 @@ from barograph.domain.errors import Conflict, Unavailable
 from barograph.ports import catalog as ports
 from barograph.stores.catalog.address import read_url
 from barograph.stores.catalog.assets import SqlAssets
+from barograph.stores.catalog.audit import SqlAudit
 from barograph.stores.catalog.devices import SqlDevices
 from barograph.stores.catalog.engine import Database
 from barograph.stores.catalog.jobs import SqlJobs
-from barograph.stores.catalog.schema import HEAD, current_revision, users
+from barograph.stores.catalog.schema import HEAD, current_revision, device_shares, devices, users
 from barograph.stores.catalog.secrets import SqlSecrets
 from barograph.stores.catalog.series import SqlSeriesIndex
 from barograph.stores.catalog.sessions import SqlSessions
+from barograph.stores.catalog.shares import SqlShares
 from barograph.stores.catalog.tokens import SqlTokens
 from barograph.stores.catalog.users import SqlUsers
 
@@ -44,6 +46,10 @@ class SqlCatalog:
         self.jobs: ports.Jobs = SqlJobs(self._database)
         self.secrets: ports.Secrets = SqlSecrets(self._database)
         self.sessions: ports.Sessions = SqlSessions(self._database)
+        self.device_shares: ports.Shares = SqlShares(
+            self._database, device_shares, devices, "device"
+        )
+        self.audit: ports.AuditLog = SqlAudit(self._database)
 
     def _open(self) -> None:
         if self._database.read(current_revision) != HEAD:

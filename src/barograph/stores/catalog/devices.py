@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from itertools import count
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, or_, select
 
 from barograph.domain.device import Device
 from barograph.ports.catalog import Page
@@ -15,6 +15,7 @@ from barograph.stores.catalog.schema import (
     KEY_CHARS_MAX,
     NAME_CHARS_MAX,
     assets,
+    device_shares,
     devices,
     tokens,
     users,
@@ -80,6 +81,7 @@ class SqlDevices:
         self,
         *,
         user_id: int | None = None,
+        visible_to: int | None = None,
         asset_id: int | None = None,
         search: str = "",
         limit: int,
@@ -88,6 +90,9 @@ class SqlDevices:
         query = select(devices)
         if user_id is not None:
             query = query.where(devices.c.user_id == user_id)
+        if visible_to is not None:
+            shared = select(device_shares.c.device_id).where(device_shares.c.user_id == visible_to)
+            query = query.where(or_(devices.c.user_id == visible_to, devices.c.id.in_(shared)))
         if asset_id is not None:
             query = query.where(devices.c.asset_id == asset_id)
         if search:

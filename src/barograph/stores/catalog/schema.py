@@ -20,6 +20,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     UniqueConstraint,
+    false,
     text,
 )
 from sqlalchemy.schema import SchemaItem
@@ -27,7 +28,7 @@ from sqlalchemy.schema import SchemaItem
 from barograph.domain.metric import LABEL_CHARS_MAX, UNIT_CHARS_MAX
 from barograph.stores.catalog.columns import DIGEST, LONG_TEXT, Id, Json, Word
 
-HEAD = "0002"
+HEAD = "0003"
 """The migration that makes these tables."""
 
 KIND_CHARS_MAX = 64
@@ -115,6 +116,8 @@ tokens = _table(
     Column("name", Word(NAME_CHARS_MAX), nullable=False),
     Column("created_time", BigInteger, nullable=False),
     Column("last_used_time", BigInteger),
+    Column("expires_time", BigInteger),
+    Column("reads_only", Boolean, nullable=False, server_default=false()),
 )
 
 series = _table(
@@ -183,6 +186,66 @@ replaced_digests = _table(
     Column("expires_time", BigInteger, nullable=False, index=True),
 )
 """What a session's digest was before: who presents one of these has stolen it."""
+
+device_shares = _table(
+    "device_shares",
+    _reference("device_id", "devices", "CASCADE", primary_key=True),
+    _reference("user_id", "users", "CASCADE", primary_key=True, index=True),
+    Column("writes", Boolean, nullable=False),
+    Column("created_time", BigInteger, nullable=False),
+)
+
+audit_entries = _table(
+    "audit_entries",
+    _id(),
+    Column("time", BigInteger, nullable=False, index=True),
+    Column("actor", Word(NAME_CHARS_MAX), nullable=False),
+    # No references: an entry outlives what it tells of.
+    Column("actor_id", Id, index=True),
+    Column("action", Word(KIND_CHARS_MAX), nullable=False),
+    Column("subject", Word(NAME_CHARS_MAX), nullable=False),
+    Column("subject_folded", Word(FOLDED_CHARS_MAX), nullable=False),
+    Column("subject_id", Id),
+    Column("detail", Json, nullable=False),
+)
+
+dashboards = _table(
+    "dashboards",
+    _id(),
+    _reference("user_id", "users", "CASCADE", index=True),
+    Column("name", Word(NAME_CHARS_MAX), nullable=False),
+    Column("panels", Json, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("created_time", BigInteger, nullable=False),
+    Column("changed_time", BigInteger, nullable=False),
+)
+
+dashboard_shares = _table(
+    "dashboard_shares",
+    _reference("dashboard_id", "dashboards", "CASCADE", primary_key=True),
+    _reference("user_id", "users", "CASCADE", primary_key=True, index=True),
+    Column("writes", Boolean, nullable=False),
+    Column("created_time", BigInteger, nullable=False),
+)
+
+dashboard_links = _table(
+    "dashboard_links",
+    _id(),
+    _reference("dashboard_id", "dashboards", "CASCADE", nullable=False, index=True),
+    Column("digest", DIGEST, nullable=False, unique=True),
+    Column("name", Word(NAME_CHARS_MAX), nullable=False),
+    Column("created_time", BigInteger, nullable=False),
+    Column("expires_time", BigInteger),
+)
+
+saved_questions = _table(
+    "saved_questions",
+    _id(),
+    _reference("user_id", "users", "CASCADE", index=True),
+    Column("name", Word(NAME_CHARS_MAX), nullable=False),
+    Column("question", Json, nullable=False),
+    Column("created_time", BigInteger, nullable=False),
+)
 
 
 def current_revision(connection: Connection) -> str | None:

@@ -32,6 +32,8 @@ class SqlTokens:
             "name": check_text("name", token.name, NAME_CHARS_MAX),
             "created_time": token.created_time,
             "last_used_time": token.last_used_time,
+            "expires_time": token.expires_time,
+            "reads_only": token.reads_only,
         }
 
         def work(tx: Connection) -> Token:
@@ -109,4 +111,6 @@ def _token(row: Row[Any]) -> Token:
         name=row.name,
         created_time=row.created_time,
         last_used_time=row.last_used_time,
+        expires_time=row.expires_time,
+        reads_only=row.reads_only,
     )

@@ -7,7 +7,14 @@ from barograph.services.backups import Backups
 from barograph.services.core import Core
 from barograph.transport.http.problems import responses
 from barograph.transport.http.schemas import PathId, Time
-from barograph.transport.http.users import Asker, CreatedToken, NewToken, TokenList, token_body
+from barograph.transport.http.users import (
+    Asker,
+    CreatedToken,
+    NewToken,
+    TokenList,
+    token_body,
+    token_options,
+)
 
 
 class BackupBody(BaseModel):
@@ -57,7 +64,7 @@ def router(core: Core, backups: Backups) -> APIRouter:
     def create_user_token(body: NewToken, asker: Asker, user_id: PathId) -> CreatedToken:
         """A new API token for a user."""
         user = core.accounts.get(asker, user_id)
-        token, text = tokens.create(asker, user.id, body.name)
+        token, text = tokens.create(asker, user.id, body.name, **token_options(core, body))
         return CreatedToken(**token_body(token).model_dump(), token=text)
 
     @routes.delete(

@@ -18,6 +18,7 @@ from barograph.services.core import Core
 from barograph.transport.http import (
     analytics,
     assets,
+    audit,
     auth,
     data,
     devices,
@@ -28,6 +29,7 @@ from barograph.transport.http import (
     live,
     metrics,
     problems,
+    sharing,
     users,
 )
 from barograph.transport.http.access import Access
@@ -44,11 +46,13 @@ _ROUTERS: Sequence[RouterFactory] = (
     auth.router,
     users.router,
     devices.router,
+    sharing.router,
     data.router,
     latest.router,
     analytics.router,
     jobs.router,
     assets.router,
+    audit.router,
     health.router,
     metrics.router,
 )

@@ -17,7 +17,7 @@ _NAMING_A_DEVICE = ("/api/devices/", "/api/analytics/devices/", "/stats/", "/use
 _NAMING_A_CAR = "/auto/"
 _DEVICES = "/api/devices/"
 _ANALYTICS = "/api/analytics/devices/"
-_BELOW_A_DEVICE = ("/data", "/latest", "/token")
+_BELOW_A_DEVICE = ("/data", "/latest", "/token", "/metrics", "/shares")
 _SLASH = re.compile(rb"%2[Ff]")
 
 

@@ -1,12 +1,12 @@
 """`/api/users`: registering, reading, changing and removing users, and their API tokens."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from barograph.domain.errors import Unauthenticated
-from barograph.domain.time import format_time
+from barograph.domain.time import SECOND, format_time
 from barograph.domain.user import Principal, Role, Token, User
 from barograph.services.core import Core
 from barograph.services.names import USERNAME_CHARS_MAX
@@ -33,7 +33,10 @@ Password = Annotated[
         json_schema_extra={"minLength": 8, "maxLength": 1024, "format": "password"},
     ),
 ]
+Scope = Literal["full", "read"]
 Asker = Annotated[Principal, Depends(principal)]
+
+EXPIRES_SECONDS_MAX = 10 * 365 * 86_400
 
 
 class NewUser(BaseModel):
@@ -76,11 +79,18 @@ class RegisteredUser(UserBody):
 
 
 class NewToken(BaseModel):
-    """What to call a token."""
+    """What to call a token, what it is good for, and until when."""
 
     model_config = ConfigDict(extra="forbid")
 
     name: Name
+    scope: Scope = Field(
+        default="full", description="`read` changes nothing; `full` does what the user may."
+    )
+    expires_in: Annotated[
+        int | None,
+        Field(ge=60, le=EXPIRES_SECONDS_MAX, description="Seconds; without it until revoked."),
+    ] = None
 
 
 class TokenBody(BaseModel):
@@ -88,6 +98,8 @@ class TokenBody(BaseModel):
 
     id: int
     name: str
+    scope: Scope
+    expires_time: Time | None
     created_time: Time
     last_used_time: Time | None
 
@@ -209,7 +221,7 @@ def _tokens(core: Core) -> APIRouter:
     @routes.post("", status_code=201, responses=responses(400, 401, 403, 404, 409, 413, 422))
     def create_token(body: NewToken, asker: Asker) -> CreatedToken:
         """A new API token."""
-        token, text = tokens.create(asker, _user_id(asker), body.name)
+        token, text = tokens.create(asker, _user_id(asker), body.name, **token_options(core, body))
         return CreatedToken(**token_body(token).model_dump(), token=text)
 
     @routes.delete("/{token_id:int}", status_code=204, responses=responses(401, 403, 404, 422))
@@ -233,11 +245,19 @@ def _user(user: User) -> UserBody:
     )
 
 
+def token_options(core: Core, body: NewToken) -> dict[str, Any]:
+    """What `ApiTokens.create` takes besides the name."""
+    expires = None if body.expires_in is None else core.clock() + body.expires_in * SECOND
+    return {"reads_only": body.scope == "read", "expires_time": expires}
+
+
 def token_body(token: Token) -> TokenBody:
     """The token as the API shows it."""
     return TokenBody(
         id=token.id,
         name=token.name,
+        scope="read" if token.reads_only else "full",
+        expires_time=time_text(token.expires_time),
         created_time=format_time(token.created_time),
         last_used_time=time_text(token.last_used_time),
     )

@@ -7,7 +7,7 @@
     token         (none)          whose the token is; likewise the token as the password alone
     (none)        (none)          the local operator, where `transport.http.access` admits one
 
-The name (`device:3`, `user:7`, `operator`, `anyone`) is stored with the client's session, so it means
+The name (`device:3`, `user:7`, `reader:7` by a token that reads only, `operator`, `anyone`) is stored with the client's session, so it means
 the same after a restart. `anyone` is who comes without a credential where `auth` is `open`.
 """
 
@@ -98,9 +98,11 @@ class MqttAccess:
         if name in {OPERATOR_NAME, STRANGER_NAME}:
             return OPERATOR
         kind, _, number = name.partition(":")
-        if kind == "user":
+        if kind in {"user", "reader"}:
             user = self._registry.user(int(number))
-            return None if user is None else Principal("user", user.id, role=user.role)
+            if user is None:
+                return None
+            return Principal("user", user.id, role=user.role, token_reads_only=kind == "reader")
         device = self._registry.device(int(number))
         return None if device is None else Principal("device", device_id=device.id)
 
@@ -114,7 +116,7 @@ class MqttAccess:
         if principal.kind == "device":
             name = f"device:{principal.device_id}"
         elif principal.kind == "user":
-            name = f"user:{principal.user_id}"
+            name = f"{'reader' if principal.token_reads_only else 'user'}:{principal.user_id}"
         digest = sha256(credential).digest()
 
         def holds() -> bool:

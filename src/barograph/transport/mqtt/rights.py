@@ -24,7 +24,7 @@ class Rights:
     def may_publish(self, principal: str, topic: str) -> bool:
         """Whether the client may publish to the topic."""
         who = self._access.principal(principal)
-        if who is None or topic.startswith("$"):
+        if who is None or topic.startswith("$") or who.reads_only:
             return False
         place = self._topics.find(topic)
         if place is None:
@@ -67,7 +67,7 @@ class Rights:
             and principal != STRANGER_NAME
             and who is not None
             and who.kind != "device"
-            and who.role != "viewer"
+            and not who.reads_only
             and KEY.match(key) is not None
         )
 
