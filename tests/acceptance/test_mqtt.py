@@ -1,13 +1,10 @@
 """MQTT as its users have it: real servers, real clients, both versions of the protocol."""
 
-import asyncio
 import itertools
 import queue
-import subprocess
 import threading
 import time
 
-import aiomqtt
 import httpx
 import paho.mqtt.client as paho
 import pytest
@@ -358,37 +355,6 @@ def test_a_revoked_token_ends_the_connection(guarded, join, people, name):
     party = join(guarded, V5, username=made["token"])
     httpx.post(f"{guarded.url}/api/devices/{made['id']}/token", headers=asker)
     assert party.ended.get(timeout=PATIENCE) == "Not authorized"
-
-
-# Other clients
-
-
-def test_mosquittos_clients_publish_and_subscribe(server, name):
-    port = str(server.mqtt_port)
-    listening = subprocess.Popen(
-        ["mosquitto_sub", "-p", port, "-t", f"devices/{name}/#", "-C", "2", "-v"],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    time.sleep(0.5)
-    for more in (["-V", "mqttv311", "-q", "1"], ["-V", "mqttv5", "-q", "2"]):
-        sent = ["mosquitto_pub", "-p", port, "-t", f"devices/{name}/x", "-m", "1", *more]
-        subprocess.run(sent, check=True, timeout=PATIENCE)
-    assert listening.communicate(timeout=PATIENCE)[0] == f"devices/{name}/x 1\n" * 2
-
-
-def test_aiomqtt_publishes_and_subscribes(server, name):
-    async def run():
-        async with aiomqtt.Client(
-            "127.0.0.1", server.mqtt_port, protocol=aiomqtt.ProtocolVersion.V5
-        ) as client:
-            await client.subscribe(f"devices/{name}/+", qos=1)
-            await client.publish(f"devices/{name}/x", "1.5", qos=1)
-            async with asyncio.timeout(PATIENCE):
-                return (await anext(client.messages)).payload
-
-    assert asyncio.run(run()) == b"1.5"
-    assert latest(server, name) == {"x": 1.5}
 
 
 # Faults
