@@ -186,6 +186,10 @@ class Settings(BaseSettings):
     job_workers: int = Field(
         default=1, ge=1, le=64, description="Background jobs that run at a time."
     )
+    jobs_kept: Length = Field(
+        default=7 * DAY,
+        description="How long jobs that have ended are kept with their results; 0: for ever.",
+    )
     access_token_minutes: int = Field(
         default=15, ge=1, le=1440, description="How long an access token (JWT) is valid."
     )

@@ -12,7 +12,7 @@ from pathlib import Path
 from barograph.config import Settings
 from barograph.domain.errors import ConfigurationError
 from barograph.domain.period import Period
-from barograph.domain.time import DAY, MINUTE, parse_zone
+from barograph.domain.time import MINUTE, parse_zone
 from barograph.jobs.in_process import InProcessRunner
 from barograph.ports.clock import Clock
 from barograph.services.access_tokens import AccessTokens
@@ -57,7 +57,6 @@ CATALOG_FILE = "data.db"
 MQTT_FILE = "mqtt.db"
 READINGS_DIRECTORY = "readings"
 BACKUPS_DIRECTORY = "backups"
-_ENDED_JOBS_KEPT = 7 * DAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +211,7 @@ def _job_kinds(analytics: Analytics) -> dict[str, Kind]:
 
 def _chores(core: Core, settings: Settings) -> list[Chore]:
     def expire_jobs() -> bool:
-        core.catalog.jobs.expire(core.clock() - _ENDED_JOBS_KEPT)
+        core.catalog.jobs.expire(core.clock() - settings.jobs_kept)
         return False
 
     def note_uses() -> bool:
@@ -238,10 +237,11 @@ def _chores(core: Core, settings: Settings) -> list[Chore]:
 
     chores = [
         Chore("store maintenance", core.store.maintain, 1.0),
-        Chore("removal of old jobs", expire_jobs, 3600.0),
         Chore("note of used tokens", note_uses, 60.0),
         Chore("removal of old audit entries", expire_audit, 3600.0),
     ]
+    if settings.jobs_kept:
+        chores.append(Chore("removal of old jobs", expire_jobs, 3600.0))
     if settings.retention:
         chores.append(Chore("retention", retain, 3600.0))
     return chores

@@ -59,6 +59,9 @@ class Limits:
     page_items_max: int = _limit(1_000, "Items of one page of a list.")
     buckets_max: int = _limit(100_000, "Buckets of one answer, over all its groups.")
     jobs_queued_max: int = _limit(1_000, "Jobs waiting, per user.")
+    job_seconds_max: float = _limit(
+        1_200.0, "How long one job may run; RabbitMQ itself gives up after 1,800."
+    )
     live_subscribers_max: int = _limit(1_000, "Live streams at a time.")
     live_backlog_events_max: int = _limit(
         10_000, "Readings kept for resuming live streams, and at most waiting for one slow reader."

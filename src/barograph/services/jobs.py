@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Event, Thread
+from time import monotonic
 from typing import Any, Protocol
 
 from barograph.domain.errors import (
@@ -68,6 +69,7 @@ class _Hold:
 
     progress: float = 0.0
     lost: bool = False
+    """The job is not ours any more, was cancelled, or took too long."""
 
 
 class JobService:
@@ -80,12 +82,16 @@ class JobService:
         limits: Limits,
         queue: JobQueue,
         kinds: Mapping[str, Kind],
+        *,
+        lease: int = LEASE,
     ) -> None:
+        """`lease` (microseconds): how long a runner is believed to live without a sign of it."""
         self._catalog = catalog
         self._clock = clock
         self._limits = limits
         self._queue = queue
         self._kinds = kinds
+        self._lease = lease
 
     # For those who ask
 
@@ -139,7 +145,7 @@ class JobService:
         `owner` names the runner, unique over all processes. When `stopping` turns true the job is
         given back, to be taken by the next runner at once.
         """
-        job = self._catalog.jobs.take(owner, self._clock(), LEASE, job_id)
+        job = self._catalog.jobs.take(owner, self._clock(), self._lease, job_id)
         if job is None:
             return False
         if job.attempts > ATTEMPTS_MAX:
@@ -194,6 +200,12 @@ class JobService:
     def _fail(self, job: Job, owner: str, error: str) -> None:
         self._catalog.jobs.finish(job.id, owner, "failed", None, error, self._clock())
 
+    def _too_long(self) -> str:
+        return (
+            f"it took longer than {self._limits.job_seconds_max:g} seconds: ask for less at once, or "
+            "raise limits.job_seconds_max"
+        )
+
     def _principal(self, job: Job) -> Principal:
         """Who asked, with the rights of then or of now, whichever are fewer."""
         asker = job.question["asker"]
@@ -209,11 +221,16 @@ class JobService:
     def _holding(self, job: Job, owner: str) -> Iterator[_Hold]:
         hold = _Hold()
         ended = Event()
+        over = monotonic() + self._limits.job_seconds_max
 
         def renew() -> None:
             while not ended.wait(RENEW_SECONDS):
-                until = self._clock() + LEASE
+                until = self._clock() + self._lease
                 try:
+                    if monotonic() > over:
+                        self._fail(job, owner, self._too_long())
+                        hold.lost = True
+                        return
                     if not self._catalog.jobs.renew(job.id, owner, until, hold.progress):
                         hold.lost = True
                         return
