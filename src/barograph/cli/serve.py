@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
-from rich.console import Console
-from rich.logging import RichHandler
 
 from barograph import config, wiring
 from barograph.cli.memory import settle
@@ -184,39 +182,50 @@ def _name(host: str) -> str:
 
 
 def _banner(program: wiring.Program, settings: Settings, url: str, mqtt: MqttSockets) -> None:
-    console = Console()
-    console.print(f"[bold]Barograph[/bold] is listening on [link={url}]{url}[/link]")
-    console.print(f"  dashboard  {url}/")
-    console.print(f"  API docs   {url}/docs")
+    say = typer.echo
+    say(f"{typer.style('Barograph', bold=True)} is listening on {url}")
+    say(f"  dashboard  {url}/")
+    say(f"  API docs   {url}/docs")
     if mqtt.port is not None:
-        instead = _instead(settings, mqtt.port)
-        console.print(f"  MQTT       {_name(settings.host)}:{mqtt.port}{instead}")
+        say(f"  MQTT       {_name(settings.host)}:{mqtt.port}{_instead(settings, mqtt.port)}")
     if mqtt.tls_port is not None:
-        console.print(f"  MQTT, TLS  {_name(settings.host)}:{mqtt.tls_port}")
-    console.print(f"  data       {settings.data_dir.absolute()}")
+        say(f"  MQTT, TLS  {_name(settings.host)}:{mqtt.tls_port}")
+    say(f"  data       {settings.data_dir.absolute()}")
     if is_loopback(settings.host) and settings.auth == "auto":
-        console.print("  access     this machine's user needs no password; others cannot connect")
+        say("  access     this machine's user needs no password; others cannot connect")
     elif settings.auth == "open":
-        console.print("  access     [yellow]open: whoever can connect may do everything[/yellow]")
+        say(f"  access     {_warning('open: whoever can connect may do everything')}")
     else:
-        console.print("  access     every request needs a credential")
+        say("  access     every request needs a credential")
         setup = program.core.accounts.setup_link_token()
         if setup is not None:
-            console.print(f"  set up     [bold]{url}/setup?token={setup}[/bold] (works once)")
+            link = typer.style(f"{url}/setup?token={setup}", bold=True)
+            say(f"  set up     {link} (works once)")
+
+
+def _warning(text: str) -> str:
+    return typer.style(text, fg="yellow")
 
 
 def _instead(settings: Settings, mqtt_port: int) -> str:
     if settings.mqtt_port is not None or mqtt_port == MQTT_PORT:
         return ""
-    return f" [yellow](another program uses {MQTT_PORT}; choose with --mqtt-port)[/yellow]"
+    return _warning(f" (another program uses {MQTT_PORT}; choose with --mqtt-port)")
 
 
 def _log(level: str) -> None:
     for talkative in ("uvicorn", "alembic", "barograph.transport.mqtt.websocket"):
         logging.getLogger(talkative).setLevel("WARNING")
+    logging.basicConfig(level=level.upper(), handlers=[_log_handler()], force=True)
+
+
+def _log_handler() -> logging.Handler:
+    """For people where there is a terminal, else one line of text an event."""
+    if sys.stderr.isatty():
+        from rich.console import Console  # noqa: PLC0415  # megabytes, only for a terminal
+        from rich.logging import RichHandler  # noqa: PLC0415
+
+        return RichHandler(console=Console(stderr=True), show_path=False)
     plain = logging.StreamHandler()
     plain.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    handler = RichHandler(console=Console(stderr=True), show_path=False)
-    logging.basicConfig(
-        level=level.upper(), handlers=[handler if sys.stderr.isatty() else plain], force=True
-    )
+    return plain

@@ -6,10 +6,11 @@ in a TEXT, and its JSON reorders keys and rewrites numbers.
 """
 
 import json
+from importlib import import_module
+from types import ModuleType
 from typing import Any, cast
 
 from sqlalchemy import BigInteger, Integer, LargeBinary, String, Text
-from sqlalchemy.dialects import mysql
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
@@ -39,11 +40,29 @@ class Word(TypeDecorator[str]):
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         length = cast("String", self.impl_instance).length
-        if dialect.name not in {"mysql", "mariadb"}:
+        if not _is_mysql(dialect):
             return dialect.type_descriptor(String(length))
         # Both count trailing blanks; the plain utf8mb4_bin does not.
         exact = "utf8mb4_nopad_bin" if getattr(dialect, "is_mariadb", False) else "utf8mb4_0900_bin"
-        return dialect.type_descriptor(mysql.VARCHAR(length, charset="utf8mb4", collation=exact))
+        return dialect.type_descriptor(_mysql().VARCHAR(length, charset="utf8mb4", collation=exact))
+
+
+class _LongText(TypeDecorator[str]):
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return dialect.type_descriptor(_long_text(dialect))
+
+
+class _Digest(TypeDecorator[bytes]):
+    impl = LargeBinary
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return dialect.type_descriptor(
+            _mysql().VARBINARY(32) if _is_mysql(dialect) else LargeBinary(32)
+        )
 
 
 class Json(TypeDecorator[Any]):
@@ -53,7 +72,7 @@ class Json(TypeDecorator[Any]):
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        return dialect.type_descriptor(LONG_TEXT.dialect_impl(dialect))
+        return dialect.type_descriptor(_long_text(dialect))
 
     def process_bind_param(self, value: Any, _dialect: Dialect) -> str | None:
         return None if value is None else dump_json(value)
@@ -62,10 +81,23 @@ class Json(TypeDecorator[Any]):
         return None if value is None else json.loads(value)
 
 
-LONG_TEXT = Text().with_variant(mysql.LONGTEXT(charset="utf8mb4"), "mysql", "mariadb")
+LONG_TEXT = _LongText()
 
-DIGEST = LargeBinary(32).with_variant(mysql.VARBINARY(32), "mysql", "mariadb")
+DIGEST = _Digest()
 """A SHA-256."""
+
+
+def _is_mysql(dialect: Dialect) -> bool:
+    return dialect.name in {"mysql", "mariadb"}
+
+
+def _mysql() -> ModuleType:
+    """MySQL's own types, which take megabytes, only where there is a MySQL."""
+    return import_module("sqlalchemy.dialects.mysql")
+
+
+def _long_text(dialect: Dialect) -> TypeEngine[Any]:
+    return _mysql().LONGTEXT(charset="utf8mb4") if _is_mysql(dialect) else Text()
 
 
 def dump_json(value: Any) -> str:

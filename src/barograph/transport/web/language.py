@@ -14,8 +14,6 @@ from importlib.resources import files
 
 from babel.core import Locale, negotiate_locale
 from babel.dates import format_datetime, format_timedelta
-from babel.messages.mofile import write_mo
-from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
 
 from barograph.domain.time import SECOND, to_datetime
@@ -86,6 +84,9 @@ def marked(message: str) -> str:
 
 def load_languages() -> Mapping[str, Language]:
     """The languages there are, by code, English first."""
+    from babel.messages.mofile import write_mo  # noqa: PLC0415  # megabytes, until a page is shown
+    from babel.messages.pofile import read_po  # noqa: PLC0415
+
     languages = {
         DEFAULT_LANGUAGE: Language(
             DEFAULT_LANGUAGE, "English", NullTranslations(), Locale.parse(DEFAULT_LANGUAGE)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import tzinfo
+from functools import cached_property
 from typing import Any
 from urllib.parse import quote
 
@@ -74,10 +75,15 @@ class Site:
     def __init__(self, core: Core) -> None:
         self.core = core
         self.statics = StaticFiles()
-        self.languages = load_languages()
-        self._environments = {
-            code: self._environment(language) for code, language in self.languages.items()
-        }
+
+    @cached_property
+    def languages(self) -> Mapping[str, Language]:
+        """The languages by code, read when the first page is asked for: many servers show none."""
+        return load_languages()
+
+    @cached_property
+    def _environments(self) -> Mapping[str, Environment]:
+        return {code: self._environment(language) for code, language in self.languages.items()}
 
     def _environment(self, language: Language) -> Environment:
         environment = Environment(

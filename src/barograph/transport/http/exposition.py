@@ -1,0 +1,90 @@
+"""What the program counts about itself, as Prometheus families and as text.
+
+Apart from the route, so that a server that nobody scrapes does not hold the library.
+"""
+
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from prometheus_client.metrics_core import Metric as Family
+from prometheus_client.process_collector import ProcessCollector
+
+from barograph.services.core import Core
+from barograph.services.telemetry import COMMIT_SECONDS
+
+
+class Exposition:
+    """The text that a scraper gets."""
+
+    content_type = CONTENT_TYPE_PLAIN_0_0_4
+
+    def __init__(self, core: Core) -> None:
+        self._registry = CollectorRegistry()
+        self._registry.register(_Telemetry(core))
+        ProcessCollector(registry=self._registry)
+
+    def text(self) -> bytes:
+        """Prometheus' text format, of now."""
+        return generate_latest(self._registry)
+
+
+class _Telemetry:
+    """Gives the program's own numbers as Prometheus families, read when asked."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    def collect(self) -> Iterator[Family]:
+        """The families."""
+        seen = self._core.telemetry
+        for name, text, value in (
+            ("readings_committed", "Readings stored durably.", seen.readings_committed),
+            (
+                "commits_failed",
+                "Commits that failed, whose readings were sent back.",
+                seen.commits_failed,
+            ),
+            (
+                "writes_overloaded",
+                "Writes refused because too much was waiting.",
+                seen.writes_overloaded,
+            ),
+            ("http_writes", "Requests that wrote readings.", seen.http_writes),
+            (
+                "http_writes_refused",
+                "Requests to write that were refused.",
+                seen.http_writes_refused,
+            ),
+            ("mqtt_messages", "MQTT messages with readings.", seen.mqtt_messages),
+            (
+                "mqtt_messages_refused",
+                "MQTT messages that were refused.",
+                seen.mqtt_messages_refused,
+            ),
+        ):
+            yield CounterMetricFamily(f"barograph_{name}", text, value)
+        yield self._commits()
+        for name, text, value in (
+            (
+                "backlog_readings",
+                "Readings accepted but not yet committed.",
+                self._core.writer.backlog,
+            ),
+            ("devices", "Devices registered.", len(self._core.registry.devices())),
+        ):
+            yield GaugeMetricFamily(f"barograph_{name}", text, value)
+
+    def _commits(self) -> Family:
+        seen = self._core.telemetry
+        family = HistogramMetricFamily("barograph_commit_seconds", "How long commits took.")
+        buckets: list[tuple[str, float]] = []
+        count = 0
+        for bound, more in zip(
+            [*map(str, COMMIT_SECONDS), "+Inf"], seen.commit_buckets, strict=True
+        ):
+            count += more
+            buckets.append((bound, count))
+        family.add_metric([], buckets, seen.commit_seconds)
+        return family
