@@ -14,6 +14,8 @@ from barograph.domain.user import OPERATOR
 from barograph.services.analytics import Analytics
 from barograph.services.ingest import Ingest
 from barograph.services.live import InProcessLiveBus
+from barograph.services.readings import Readings
+from barograph.stores.readings.parquet import write_parquet
 from barograph.transport.http import problems
 from barograph.transport.http.access import Access
 from barograph.transport.web.router import router
@@ -29,6 +31,16 @@ def core(parts):
         ingest=Ingest(parts.registry, parts.limits),
         live=InProcessLiveBus(100),
         analytics=Analytics(parts.registry, parts.store, parts.clock, parts.limits, zone),
+        readings=Readings(
+            parts.registry,
+            parts.store,
+            parts.latest,
+            parts.clock,
+            parts.limits,
+            zone,
+            write_parquet,
+            parts.accounts.audit,
+        ),
         zone=zone,
     )
 

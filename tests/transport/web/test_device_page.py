@@ -1,5 +1,6 @@
 """The page of one device."""
 
+import itertools
 import re
 
 import pytest
@@ -10,15 +11,19 @@ HOUR = 3_600_000_000
 
 
 def _statistics(page, metric):
-    row = re.search(rf'<th scope="row">{metric}</th>(.*?)</tr>', page, re.DOTALL)[1]
-    return dict(re.findall(r'data-statistic="([^"]+)" title="([^"]+)"', row))
+    cells = re.findall(rf'data-of="{metric}" data-statistic="([^"]+)" title="([^"·]+)', page)
+    return {name: value.strip() for name, value in cells}
 
 
 def test_page_reads_without_scripts(browser, greenhouse):
     page = browser.get(f"/ui/devices/{greenhouse.id}").text
     assert re.search(r'<path class="line" d="M\d', page)
-    assert "Latest readings of the period" in page
     assert page.count('<tr><th scope="row"><time') == 50
+    assert ">open · 9 Oct 2025 07:54:20 – " in page  # a state of the timeline
+    older = re.search(r'<a href="([^"]+before=[^"]+)" data-readings', page)[1]
+    further = browser.get(older.replace("&amp;", "&")).text
+    assert further.count('<tr><th scope="row"><time') == 10
+    assert "To the newest" in further
 
 
 def test_statistics_are_those_of_the_period(browser, core, greenhouse):
@@ -31,6 +36,129 @@ def test_statistics_are_those_of_the_period(browser, core, greenhouse):
     assert float(found["median"]) == pytest.approx(20.7)
     assert float(found["sum"]) == pytest.approx(sum(values))
     assert float(found["last"]) == 20.0
+
+
+def test_every_statistic_of_the_contract_is_there_and_is_what_pandas_says(browser, core, write):
+    import pandas as pd
+
+    device, _ = core.devices.create(OPERATOR, "Meter", key="meter")
+    now = core.clock()
+    values = [3.0, 1.5, 4.25, 1.5, 5.0, 9.0, 2.5, 6.0]
+    write(device, [(now - (8 - i) * 60_000_000, {"x": value}) for i, value in enumerate(values)])
+    found = {
+        name: float(value)
+        for name, value in _statistics(browser.get(f"/ui/devices/{device.id}").text, "x").items()
+    }
+    x = pd.Series(values)
+    expected = {
+        **{name: float(getattr(x, name)()) for name in ("min", "max", "count", "sum", "mean")},
+        "median": x.median(),
+        "stddev": x.std(),
+        "p5": x.quantile(0.05),
+        "p95": x.quantile(0.95),
+        "p99": x.quantile(0.99),
+        "first": x.iloc[0],
+        "last": x.iloc[-1],
+        "range": x.max() - x.min(),
+        "mode": x.mode()[0],
+        "distinct": x.nunique(),
+        "increase": sum(b - a if b >= a else b for a, b in itertools.pairwise(x)),
+        "integral": sum((a + b) / 2 / 60 for a, b in itertools.pairwise(x)),
+        "time_weighted_mean": x[:-1].mean(),
+    }
+    expected["rate"] = expected["increase"] / 420
+    assert found == pytest.approx(expected)
+
+
+def test_figures_are_compared_with_the_period_before(browser, core, write, greenhouse):
+    write(greenhouse, [(core.clock() - 20 * 60_000_000, {"temperature": 100.0})])
+    page = browser.get(f"/ui/devices/{greenhouse.id}?range=15m").text
+    cell = re.search(r'data-of="temperature" data-statistic="max".*?</td>', page, re.DOTALL)[0]
+    assert "before: 100" in cell
+    assert '<span class="change">−78.6</span>' in cell
+    page = browser.get(f"/ui/devices/{greenhouse.id}?range=all").text
+    assert 'class="change"' not in page
+
+
+def test_very_many_readings_do_not_hold_up_the_page(browser, core, greenhouse, monkeypatch):
+    from barograph.transport.web import device as module
+
+    monkeypatch.setattr(module, "_AT_ONCE_READINGS_MAX", 10)
+    page = browser.get(f"/ui/devices/{greenhouse.id}").text
+    assert "Compute the statistics" in page
+    assert not _statistics(page, "temperature")
+    link = re.search(r'href="(/ui/devices/\d+/figures[^"]*)"', page)[1]
+    whole = browser.get(link).text
+    assert "<html" in whole
+    assert _statistics(whole, "temperature")["count"] == "60"
+    assert "<html" not in browser.get(link, hx_request="true").text
+
+
+def test_metrics_are_called_measured_and_limited_as_was_set(browser, core, greenhouse):
+    path = f"/ui/devices/{greenhouse.id}"
+    one = core.registry.series_of(greenhouse.id)["temperature"]
+    fields = {"label": "Innen", "unit": "°C", "colour": "3", "low": "20,5", "high": ""}
+    sent = {f"{name}-{one}": value for name, value in fields.items()}
+    assert browser.send(f"{path}/metrics", **sent).status_code == 303
+    page = browser.get(path).text
+    assert 'class="tile pen-3 shown"' in page
+    assert 'class="value beyond"' in page  # 20 is below 20.5
+    assert '20</span> <span class="unit">°C</span>' in page
+    assert 'data-low="20.5"' in page
+    assert 'class="limit"' in page
+    wrong = browser.send(f"{path}/metrics", **{f"low-{one}": "cold"})
+    assert wrong.status_code == 422
+    assert "is not a number" in wrong.text
+
+
+def test_a_place_is_drawn_as_a_track_instead_of_two_curves(browser, core, write):
+    device, _ = core.devices.create(OPERATOR, "Car", key="car")
+    now = core.clock()
+    rows = [
+        (now - i * 60_000_000, {"gps.lat": 52.5 + i / 100, "gps.lon": 13.4, "speed": 50.0})
+        for i in range(10)
+    ]
+    write(device, rows)
+    page = browser.get(f"/ui/devices/{device.id}").text
+    # Nine hundredths of a degree of the meridian.
+    assert "10.02 km in the period" in page
+    assert 'data-strip="speed"' in page
+    assert 'data-strip="gps.lat"' not in page
+
+
+def test_three_axes_are_drawn_as_a_path_in_space(browser, core, write):
+    device, _ = core.devices.create(OPERATOR, "Phone", key="phone")
+    now = core.clock()
+    write(device, [(now - i, {"acc_x": i, "acc_y": 2.0 * i, "acc_z": 9.8}) for i in range(3)])
+    page = browser.get(f"/ui/devices/{device.id}").text
+    assert 'data-space="-0.5,-1,0 0,0,0 0.5,1,0"' in page or 'data-space="0.5,1,0 0,0,0' in page
+
+
+def test_deleting_readings_leaves_the_device_and_what_was_not_meant(browser, core, greenhouse):
+    path = f"/ui/devices/{greenhouse.id}/clear"
+    assert browser.send(path, confirm="greenhaus").status_code == 422
+    before = "2025-10-09T08:43:20"  # ten minutes before the clock's time
+    answer = browser.send(path, confirm="greenhouse", metric="temperature", end_time=before)
+    assert answer.status_code == 303
+    page = browser.get(f"/ui/devices/{greenhouse.id}?range=all&metric=temperature&metric=vent").text
+    assert _statistics(page, "temperature")["count"] == "11"
+    assert _statistics(page, "vent")["count"] == "60"
+    assert browser.send(path, confirm="greenhouse", metric="*").status_code == 422
+    assert browser.send(path, confirm="greenhouse").status_code == 303
+    assert "Waiting for the first reading" in browser.get(f"/ui/devices/{greenhouse.id}").text
+
+
+def test_periods_can_be_left_in_every_direction(browser, greenhouse):
+    query = "start_time=2025-10-09T08:00:00Z&end_time=2025-10-09T08:10:00Z"
+    page = browser.get(f"/ui/devices/{greenhouse.id}?{query}").text
+    for way, start, end in (
+        ("earlier", "07%3A50", "08%3A00"),
+        ("later", "08%3A10", "08%3A20"),
+        ("wider", "07%3A55", "08%3A15"),
+    ):
+        link = re.search(rf'href="([^"]+)" data-shift="{way}"', page)[1]
+        assert f"start_time=2025-10-09T{start}" in link
+        assert f"end_time=2025-10-09T{end}" in link
 
 
 def test_all_time_begins_with_the_first_reading(browser, core, write, greenhouse):
@@ -107,11 +235,13 @@ def test_deleting_needs_the_key_typed(browser, core, greenhouse):
 
 def test_another_users_device_is_not_there(core, stranger, greenhouse, ada):
     stranger.send("/sign-in", username="ada", password="correct horse battery")
-    for path in ("", "/chart", "/figures"):
+    for path in ("", "/chart", "/figures", "/readings"):
         assert stranger.get(f"/ui/devices/{greenhouse.id}{path}").status_code == 404
     for path, fields in (
         ("token", {}),
         ("rename", {"name": "mine"}),
+        ("metrics", {}),
+        ("clear", {"confirm": "greenhouse"}),
         ("delete", {"confirm": "greenhouse"}),
     ):
         answer = stranger.send(f"/ui/devices/{greenhouse.id}/{path}", **fields)

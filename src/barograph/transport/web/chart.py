@@ -43,6 +43,8 @@ class Course:
     high: list[float | None] = field(default_factory=list)
     gathered: bool = False
     """Whether the points are buckets; else they are the readings themselves."""
+    count: int = 0
+    """How many readings of numbers the period holds."""
 
     def add(self, time: int, low: float | None, mean: float | None, high: float | None) -> None:
         """Append one point."""
@@ -82,8 +84,8 @@ def courses(
     few = [one for one, count in zip(series.values(), counts, strict=True) if 0 < count <= points]
     readings = _by_series(store.scan(few, period)) if few else {}
     found = []
-    for (metric, one), cells in zip(series.items(), gathered, strict=True):
-        course = Course(metric, gathered=one not in readings)
+    for (metric, one), cells, count in zip(series.items(), gathered, counts, strict=True):
+        course = Course(metric, gathered=one not in readings, count=count)
         _fill(course, readings.get(one, cells))
         found.append(course)
     return found

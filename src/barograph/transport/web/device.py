@@ -1,25 +1,26 @@
-"""The page of one device: its course over any period, its figures, its token."""
+"""The page of one device: its course over any period, and its figures."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Depends, Form
-from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from fastapi import APIRouter, Depends
+from fastapi.responses import HTMLResponse, JSONResponse
 
 from barograph.domain.batch import Reading
-from barograph.domain.device import Device
 from barograph.domain.errors import InvalidInput
 from barograph.domain.period import Period
-from barograph.domain.statistic import Statistic
-from barograph.domain.time import SECOND, format_time, to_datetime
-from barograph.domain.user import Principal, require_device
+from barograph.domain.time import SECOND, format_time, parse_moment, to_datetime
+from barograph.domain.user import require_device
 from barograph.services.core import Core
-from barograph.services.questions import Question
+from barograph.services.timeline import Timeline, timeline
+from barograph.transport.web import figures, positions
 from barograph.transport.web.chart import Course, courses
 from barograph.transport.web.drawing import Drawing, draw
 from barograph.transport.web.language import marked
+from barograph.transport.web.metric_views import MetricView, metric_views
 from barograph.transport.web.overview import STATUS_TEXT, newest_of, status_of
 from barograph.transport.web.session import Visits
 from barograph.transport.web.site import Site, Visit
@@ -28,7 +29,10 @@ from barograph.transport.web.view import RANGES, View
 
 _DRAWN_POINTS = 240
 _DRAWN_WIDTH, _DRAWN_HEIGHT = 1000, 160
-_READINGS = 50
+_SLOTS = 300
+_TRACK_WIDTH, _TRACK_HEIGHT, _SPACE_SIZE = 900, 420, 420
+_AT_ONCE_READINGS_MAX = 300_000
+"""The figures of more readings take long enough to be asked for after the page."""
 
 _RANGE_LABELS = {
     "15m": marked("15 m"),
@@ -37,26 +41,30 @@ _RANGE_LABELS = {
     "24h": marked("24 h"),
     "7d": marked("7 d"),
     "30d": marked("30 d"),
+    "1y": marked("1 y"),
     "all": marked("all"),
 }
-_STATISTIC_LABELS = {
-    "min": marked("min"),
-    "max": marked("max"),
-    "count": marked("count"),
-    "sum": marked("sum"),
-    "median": marked("median"),
-    "mean": marked("mean"),
-    "stddev": marked("std. dev."),
-    "p95": marked("p95"),
-    "last": marked("last"),
-}
-_STATISTICS = tuple(Statistic.parse(name) for name in _STATISTIC_LABELS)
+_PEN_NAMES = (
+    marked("blue"),
+    marked("orange"),
+    marked("teal"),
+    marked("ochre"),
+    marked("violet"),
+    marked("green"),
+    marked("crimson"),
+    marked("grey"),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class _Strip:
-    metric: str
+    """A metric's course as the server draws it: a curve of numbers, or a timeline of states."""
+
+    view: MetricView
     drawing: Drawing | None
+    timeline: Timeline | None
+    states: Mapping[str, int]
+    """The pen of each state."""
 
 
 class _Shown:
@@ -67,13 +75,17 @@ class _Shown:
         self.core = core
         self.visit = visit
         self.device = require_device(visit.principal, core.registry.device(device_id))
-        self.series = core.registry.series_of(self.device.id)
         self.newest: list[tuple[str, Reading]] = newest_of(core, self.device)
+        self.views = metric_views(core, self.device)
         self.view = View.of(visit.request)
-        self.metrics = self.view.shown([(name, reading.value) for name, reading in self.newest])
+        values = {name: reading.value for name, reading in self.newest}
+        self.metrics = self.view.shown(list(values.items()))
+        self.chosen = [self.views[metric] for metric in self.metrics]
         self.start, self.end = self.view.period(
-            core.store, list(self.series.values()), visit.now, visit.zone
+            core.store, [one.series for one in self.views.values()], visit.now, visit.zone
         )
+        series = [one.series for one in self.chosen]
+        self._texts = core.store.with_texts(series) if series else frozenset()
 
     @property
     def seen(self) -> int | None:
@@ -85,53 +97,104 @@ class _Shown:
         """Whether the visitor may change the device."""
         return self.visit.principal is not None and self.visit.principal.role != "viewer"
 
+    @property
+    def period(self) -> Period:
+        """What is shown."""
+        return Period(self.start, self.end)
+
+    @property
+    def before(self) -> Period | None:
+        """The period of the same length before it; there is none before all time."""
+        start = self.start - (self.end - self.start)
+        return None if self.view.range == "all" or start < 0 else Period(start, self.start)
+
     def courses(self, **bounds: int) -> list[Course]:
-        """What the chart shows."""
-        chosen = {metric: self.series[metric] for metric in self.metrics}
+        """The curves of the numbers."""
+        chosen = {one.metric: one.series for one in self.chosen}
         return courses(self.core.store, chosen, self.start, self.end, **bounds)
 
-    def strips(self) -> list[_Strip]:
+    @cached_property
+    def timelines(self) -> dict[str, Timeline]:
+        """The states of the metrics that have any."""
+        return {
+            one.metric: timeline(
+                self.core.store, one.series, self.start, self.end, self.visit.now, _SLOTS
+            )
+            for one in self.chosen
+            if one.series in self._texts
+        }
+
+    def strips(self, drawn: Sequence[Course]) -> list[_Strip]:
         """The chart as the server draws it."""
-        return [
-            _Strip(course.metric, draw(course, self.start, self.end, _DRAWN_WIDTH, _DRAWN_HEIGHT))
-            for course in self.courses(points=_DRAWN_POINTS)
-        ]
+        found = []
+        for view, course in zip(self.chosen, drawn, strict=True):
+            states = self.timelines.get(view.metric)
+            found.append(
+                _Strip(
+                    view,
+                    None
+                    if states is not None and not course.times
+                    else draw(course, self.start, self.end, _DRAWN_WIDTH, _DRAWN_HEIGHT),
+                    states if not course.times else None,
+                    pens(states) if states is not None else {},
+                )
+            )
+        return found
 
     def figures(self) -> dict[str, Any]:
-        """The statistics and the latest readings of the period."""
-        answers = self.core.analytics.series(
-            [[self.series[metric]] for metric in self.metrics],
-            Question(Period(self.start, self.end), statistics=_STATISTICS, zone=self.visit.zone),
-        )
+        """The statistics, places and readings of the period, computed now."""
+        found = figures.columns(self.core, self.visit, self.chosen, self.period, self.before)
+        return {
+            **self.readings(),
+            "groups": figures.GROUPS,
+            "columns": found,
+            "before": self.before,
+            "track": self._track(),
+            "space": self._space(),
+        }
+
+    def readings(self) -> dict[str, Any]:
+        """The newest readings of the period, or those before the ones that were shown."""
+        rows = figures.readings(self.core, self.chosen, self._readings_period())
         return {
             "device": self.device,
-            "statistic_names": list(_STATISTIC_LABELS),
-            "statistic_labels": _STATISTIC_LABELS,
-            "summaries": [
-                (metric, {name: answer.get(name) for name in _STATISTIC_LABELS})
-                for metric, answer in zip(self.metrics, answers, strict=True)
-                if isinstance(answer, Mapping)
-            ],
-            "reading_metrics": self.metrics,
-            "readings": self._readings(),
+            "view": self.view,
+            "chosen": self.chosen,
+            "readings": rows[: figures.READINGS],
+            "older": rows[figures.READINGS - 1][0] if len(rows) > figures.READINGS else None,
+            "later": bool(self._before_text),
             "download": self._download,
         }
 
-    def _readings(self) -> list[tuple[int, dict[str, float | str]]]:
-        """The newest readings of the period, those of one time in one row."""
-        names = {self.series[metric]: metric for metric in self.metrics}
-        rows: dict[int, dict[str, float | str]] = {}
-        if not names:
-            return []
-        for batch in self.core.store.scan(
-            list(names),
-            Period(self.start, self.end),
-            descending=True,
-            limit=_READINGS * len(names),
-        ):
-            for one, time, value in batch.readings():
-                rows.setdefault(time, {})[names[one]] = value
-        return sorted(rows.items(), reverse=True)[:_READINGS]
+    @property
+    def _before_text(self) -> str:
+        return self.visit.request.query_params.get("before", "")
+
+    def _readings_period(self) -> Period:
+        """The part of the period that the table of readings ends with."""
+        if not self._before_text:
+            return self.period
+        try:
+            before = parse_moment(self._before_text, self.visit.now, self.visit.zone)
+        except ValueError as error:
+            raise InvalidInput.of("before", str(error)) from None
+        return Period(self.start, min(self.end, max(before, self.start + 1)))
+
+    def _track(self) -> positions.Track | None:
+        found = positions.places(self.views)
+        if found is None:
+            return None
+        series = [self.views[metric].series for metric in found]
+        points = positions.sample(self.core.store, series, self.start, self.end)
+        return positions.track(points, _TRACK_WIDTH, _TRACK_HEIGHT)
+
+    def _space(self) -> positions.Space | None:
+        found = positions.axes(self.views)
+        if found is None:
+            return None
+        series = [self.views[metric].series for metric in found]
+        points = positions.sample(self.core.store, series, self.start, self.end)
+        return positions.space(points, _SPACE_SIZE)
 
     def _download(self, format_: str) -> str:
         asked = [("format", format_), ("metric", ",".join(self.metrics))]
@@ -143,26 +206,54 @@ class _Shown:
         """A time as a `datetime-local` field takes it."""
         return to_datetime(time - time % SECOND, self.visit.zone).strftime("%Y-%m-%dT%H:%M:%S")
 
+    def around(self) -> dict[str, str]:
+        """The addresses of the periods before, after and around this one."""
+        length = self.end - self.start
+        return {
+            "earlier": self.view.between(self.start - length, self.start),
+            "later": self.view.between(self.end, self.end + length),
+            "wider": self.view.between(self.start - length // 2, self.end + length // 2),
+        }
 
-def _chart(shown: _Shown) -> dict[str, Any]:
-    """The chart's data: seconds since 1970 and columns per metric, null where there is a gap."""
-    return {
-        "start": shown.start / SECOND,
-        "end": shown.end / SECOND,
-        "metrics": [
-            {
-                "metric": course.metric,
-                "times": [time / SECOND for time in course.times],
-                "mean": _short(course.mean),
-                **(
-                    {"low": _short(course.low), "high": _short(course.high)}
-                    if course.gathered
-                    else {}
-                ),
-            }
-            for course in shown.courses()
-        ],
-    }
+    def chart(self) -> dict[str, Any]:
+        """The chart's data: seconds since 1970, columns per metric, null where there is a gap."""
+        return {
+            "start": self.start / SECOND,
+            "end": self.end / SECOND,
+            "metrics": [
+                {
+                    "metric": course.metric,
+                    "times": [time / SECOND for time in course.times],
+                    "mean": _short(course.mean),
+                    **(
+                        {"low": _short(course.low), "high": _short(course.high)}
+                        if course.gathered
+                        else {}
+                    ),
+                }
+                for course in self.courses()
+                if course.times or course.metric not in self.timelines
+            ],
+            "states": [
+                {
+                    "metric": metric,
+                    "pens": pens(found),
+                    "spans": [
+                        [span.start / SECOND, span.end / SECOND, span.state] for span in found.spans
+                    ],
+                }
+                for metric, found in self.timelines.items()
+            ],
+        }
+
+
+def pens(found: Timeline) -> dict[str, int]:
+    """The colour of each state: the longest-lasting one first.
+
+    There are as many pens as metrics have; 0 stands for the states without one.
+    """
+    longest = sorted(found.lasted, key=lambda state: -found.lasted[state])[:8]
+    return {state: longest.index(state) + 1 if state in longest else 0 for state in found.lasted}
 
 
 def _short(values: Sequence[float | None]) -> list[float | None]:
@@ -180,23 +271,28 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
         shown = _Shown(core, visit, device_id)
         device = shown.device
         status = status_of(shown.seen, visit.now)
+        drawn = shown.courses(points=_DRAWN_POINTS)
+        at_once = sum(course.count for course in drawn) <= _AT_ONCE_READINGS_MAX
         return visit.page(
             "device.html",
-            **shown.figures(),
+            **(shown.figures() if at_once else {"device": device, "view": shown.view}),
+            at_once=at_once,
             owner=None if device.user_id is None else core.registry.user(device.user_id),
+            asset=None if device.asset_id is None else core.catalog.assets.get(device.asset_id),
             seen=shown.seen,
             status=status,
             status_text=STATUS_TEXT[status],
             newest=shown.newest,
-            view=shown.view,
-            period=Period(shown.start, shown.end),
+            views=shown.views,
+            period=shown.period,
             local_start=shown.local(shown.start),
             local_end=shown.local(shown.end),
+            pen_names=_PEN_NAMES,
             ranges=list(RANGES),
             range_labels=_RANGE_LABELS,
-            all_metrics=[metric for metric, _ in shown.newest],
+            around=shown.around(),
             shown=shown.metrics,
-            strips=shown.strips(),
+            strips=shown.strips(drawn),
             snippets=snippets(visit.base_url, device, None),
             token=None,
             may_write=shown.may_write,
@@ -204,46 +300,17 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
 
     @pages.get("/chart")
     def chart(visit: Annotated[Visit, Depends(visits.known)], device_id: int) -> JSONResponse:
-        return JSONResponse(_chart(_Shown(core, visit, device_id)))
+        return JSONResponse(_Shown(core, visit, device_id).chart())
 
     @pages.get("/figures")
-    def figures(visit: Annotated[Visit, Depends(visits.known)], device_id: int) -> HTMLResponse:
-        return visit.page("device_figures.html", **_Shown(core, visit, device_id).figures())
-
-    def device_of(visit: Visit, device_id: int) -> tuple[Principal, Device]:
-        assert visit.principal is not None
-        device = require_device(visit.principal, core.registry.device(device_id), write=True)
-        return visit.principal, device
-
-    @pages.post("/token")
-    def rotate_token(
-        visit: Annotated[Visit, Depends(visits.sending)], device_id: int
+    def figures_page(
+        visit: Annotated[Visit, Depends(visits.known)], device_id: int
     ) -> HTMLResponse:
-        principal, device = device_of(visit, device_id)
-        token = core.devices.rotate_token(principal, device)
-        return visit.page("device_rotated.html", device=device, token=token, may_write=True)
+        template = "device_figures.html" if visit.wants_piece else "device_figures_page.html"
+        return visit.page(template, **_Shown(core, visit, device_id).figures())
 
-    @pages.post("/rename")
-    def rename(
-        visit: Annotated[Visit, Depends(visits.sending)],
-        device_id: int,
-        name: Annotated[str, Form()] = "",
-    ) -> Response:
-        core.devices.update(*device_of(visit, device_id), name=name.strip())
-        return RedirectResponse(f"/ui/devices/{device_id}", 303)
-
-    @pages.post("/delete")
-    def delete(
-        visit: Annotated[Visit, Depends(visits.sending)],
-        device_id: int,
-        confirm: Annotated[str, Form()] = "",
-    ) -> Response:
-        principal, device = device_of(visit, device_id)
-        if confirm.strip() != device.key:
-            raise InvalidInput.of(
-                "", marked("The key was not typed as it is: nothing was deleted.")
-            )
-        core.devices.delete(principal, device)
-        return RedirectResponse("/", 303)
+    @pages.get("/readings")
+    def readings(visit: Annotated[Visit, Depends(visits.known)], device_id: int) -> HTMLResponse:
+        return visit.page("device_readings.html", **_Shown(core, visit, device_id).readings())
 
     return pages

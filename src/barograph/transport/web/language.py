@@ -14,7 +14,7 @@ from importlib.resources import files
 
 from babel.core import Locale, negotiate_locale
 from babel.dates import format_datetime, format_timedelta
-from babel.numbers import format_decimal
+from babel.numbers import format_decimal, format_percent
 
 from barograph.domain.time import SECOND, to_datetime
 
@@ -44,9 +44,41 @@ class Language:
         size = abs(value)
         if size and not _SCIENTIFIC_BELOW <= size < _SCIENTIFIC_FROM:
             return f"{value:.2e}".replace("e+0", "e").replace("e-0", "e-").replace("e+", "e")
-        decimals = 0 if float(value).is_integer() else _decimals(size)
-        pattern = "#,##0" + ("." + "0" * decimals if decimals else "")
+        pattern = "#,##0." + "#" * _decimals(size)
         return format_decimal(value, format=pattern, locale=self.locale)
+
+    def difference(self, new: object, old: object) -> str | None:
+        """How much a figure changed, with its sign; None where that is no number."""
+        if not isinstance(new, int | float) or not isinstance(old, int | float):
+            return None
+        change = new - old
+        # What is within a billionth of the figure is the noise of adding up floats.
+        if abs(change) <= 1e-9 * max(abs(new), abs(old)):
+            return "±0"
+        return ("+" if change > 0 else "−") + self.value(abs(change))
+
+    def length(self, time: int) -> str:
+        """A length of time (microseconds) in its largest unit or two."""
+        return format_timedelta(
+            round(time / SECOND), format="narrow", threshold=1.6, locale=self.locale
+        )
+
+    def share(self, part: float) -> str:
+        """A part of the whole, in percent."""
+        return format_percent(part, format="#,##0.#%", locale=self.locale)
+
+    def plain(self, value: float | None) -> str:
+        """A number as a form takes it back: every digit, nothing between them."""
+        return (
+            ""
+            if value is None
+            else format_decimal(
+                value,
+                format="0.####################",
+                locale=self.locale,
+                decimal_quantization=False,
+            )
+        )
 
     def count(self, value: int) -> str:
         """A whole number with its thousands apart."""
@@ -72,7 +104,7 @@ def _decimals(size: float) -> int:
     """Two where that is enough for a sensor, more for small numbers, one for large ones."""
     if size >= 1000:
         return 1
-    if size >= 1:
+    if size >= 1 or not size:
         return 2 if size < 100 else 1
     return 2 - math.floor(math.log10(size))
 

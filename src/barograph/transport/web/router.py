@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request, Response
 
 from barograph.domain.errors import NotFound
 from barograph.services.core import Core
-from barograph.transport.web import api_docs, device, newest, overview, sign_in
+from barograph.transport.web import api_docs, device, device_changes, newest, overview, sign_in
 from barograph.transport.web.session import Visits
 from barograph.transport.web.site import Site, page_route
 
@@ -18,7 +18,7 @@ def router(core: Core, *, newest_page: bool = True) -> APIRouter:
     visits = Visits(site)
     options = {"route_class": page_route(site), "include_in_schema": False}
     pages = APIRouter()
-    for part in (overview, device, sign_in):
+    for part in (overview, device, device_changes, sign_in):
         pages.include_router(part.router(site, visits, options))
     if newest_page:
         pages.include_router(newest.router(site, visits, options))

@@ -9,8 +9,9 @@ from fastapi import Request
 
 from barograph.domain.errors import InvalidInput
 from barograph.domain.period import Period
-from barograph.domain.time import DAY, HOUR, MINUTE, SECOND, parse_moment
+from barograph.domain.time import DAY, HOUR, MINUTE, SECOND, format_time, parse_moment
 from barograph.ports.reading_store import ReadingStore
+from barograph.transport.web.positions import default_metrics
 
 RANGES: Mapping[str, int | None] = {
     "15m": 15 * MINUTE,
@@ -19,13 +20,15 @@ RANGES: Mapping[str, int | None] = {
     "24h": DAY,
     "7d": 7 * DAY,
     "30d": 30 * DAY,
+    "1y": 365 * DAY,
     "all": None,
 }
 """The quick periods, all of which end now, and their length in microseconds."""
 
 _USUAL = "24h"
 _SHOWN_MAX = 12
-_SHOWN_USUALLY = 4
+_NUMBERS_USUALLY = 4
+_TEXTS_USUALLY = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,20 @@ class View:
         """The address of the same metrics over one of `RANGES`."""
         return View(range_, None, None, self.chosen).query
 
+    def between(self, start: int, end: int) -> str:
+        """The address of the same metrics from `start` to `end` (microseconds)."""
+        start = max(0, start)
+        return View(
+            None, format_time(start), format_time(max(end, start + SECOND)), self.chosen
+        ).query
+
+    def toggled(self, metric: str, shown: Sequence[str]) -> str:
+        """The address of the same period with `metric` shown as well, or not any more."""
+        chosen = [one for one in shown if one != metric]
+        if len(chosen) == len(shown):
+            chosen.append(metric)
+        return View(self.range, self.start, self.end, tuple(chosen)).query
+
     def period(
         self, store: ReadingStore, series: Sequence[int], now: int, zone: tzinfo
     ) -> tuple[int, int]:
@@ -101,12 +118,10 @@ class View:
         )
 
     def shown(self, newest: Sequence[tuple[str, float | str]]) -> list[str]:
-        """The metrics to draw: those chosen that exist, or the first that are numbers."""
+        """The metrics to draw: those chosen that exist, or the first few."""
         names = [metric for metric, _ in newest]
         chosen = [metric for metric in names if metric in self.chosen]
-        if chosen:
-            return chosen
-        return [metric for metric, value in newest if not isinstance(value, str)][:_SHOWN_USUALLY]
+        return chosen or default_metrics(dict(newest), _NUMBERS_USUALLY, _TEXTS_USUALLY)
 
 
 def _moment(at: str, text: str | None, now: int, zone: tzinfo) -> int | None:

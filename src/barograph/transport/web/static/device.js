@@ -2,6 +2,10 @@
 
 import { formatValue } from "./format.js";
 import { stripOptions } from "./strip.js";
+import { drawStates, drawLegend, stateAt } from "./states.js";
+import { savePng } from "./png.js";
+import { markTrack } from "./track.js";
+import { turnable } from "./space.js";
 import { onReading } from "./live.js";
 
 const { uPlot } = window;
@@ -10,9 +14,11 @@ const root = document.documentElement;
 const locale = root.lang === "en" ? "en-GB" : root.lang;
 const section = document.getElementById("period");
 const figures = document.getElementById("figures");
+const status = document.querySelector("[data-chart-status]");
 const strips = new Map();
 const view = {};
 let loading = null;
+let retry = 0;
 let loadedAt = 0;
 let news = false;
 let dirty = false;
@@ -22,17 +28,33 @@ if (section) {
   view.moving = section.dataset.moving === "true";
   setPeriod(section.dataset.start / 1e6, section.dataset.end / 1e6);
   for (const figure of section.querySelectorAll("[data-strip]")) {
-    strips.set(figure.dataset.strip, { figure, holder: figure.querySelector("[data-plot]"), plot: null });
+    strips.set(figure.dataset.strip, {
+      figure,
+      holder: figure.querySelector("[data-plot]"),
+      timeline: figure.querySelector("[data-timeline]"),
+      plot: null,
+    });
   }
-  section.addEventListener("click", onRange);
+  section.addEventListener("click", onClick);
+  document.getElementById("newest").parentElement.addEventListener("click", onToggle);
+  figures.addEventListener("click", onOlder);
   addEventListener("popstate", () => show(location.search.slice(1), { push: false }));
   new ResizeObserver(resize).observe(section);
   document.addEventListener("themechange", redrawAll);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redrawAll);
   onReading(append);
-  document.addEventListener("live:gap", () => { news = true; });
+  document.addEventListener("live:gap", () => {
+    news = true;
+    if (retry) load();
+  });
+  document.addEventListener("htmx:after:swap", () => turnable());
+  turnable();
+  const png = section.querySelector("[data-png]");
+  png.hidden = false;
+  png.addEventListener("click", () => savePng(section, strips.values(), view, moment));
   setInterval(move, 500);
   load();
+  if (figures.querySelector("[data-figures-later]")) addEventListener("load", () => loadFigures("innerHTML"));
 }
 
 function setPeriod(start, end) {
@@ -47,7 +69,8 @@ function show(query, { push = true } = {}) {
   view.moving = !asked.has("start_time") && !asked.has("end_time");
   const range = view.moving ? (asked.get("range") ?? "24h") : null;
   for (const link of section.querySelectorAll("[data-range]")) {
-    link.toggleAttribute("aria-current", link.dataset.range === range);
+    if (link.dataset.range === range) link.setAttribute("aria-current", "true");
+    else link.removeAttribute("aria-current");
   }
   load();
   loadFigures("innerHTML");
@@ -55,31 +78,49 @@ function show(query, { push = true } = {}) {
 
 async function load() {
   loading?.abort();
+  clearTimeout(retry);
+  retry = 0;
   const mine = (loading = new AbortController());
   loadedAt = Date.now();
   news = false;
   section.classList.add("loading");
+  const slow = setTimeout(() => say("loading"), 1000);
   try {
     const answer = await fetch(`${section.dataset.chart}?${view.query}`, { signal: mine.signal });
+    if (answer.status >= 500) return again();
     if (!answer.ok || answer.redirected) {
       // Signed out, or the device is gone: the page itself says so best.
-      if (answer.redirected || answer.status < 500) location.reload();
-      return;
+      return location.reload();
     }
     const course = await answer.json();
     setPeriod(course.start, course.end);
     for (const one of course.metrics) draw(one);
+    for (const one of course.states) drawTimeline(one);
     writeEnds();
     section.dataset.drawn = view.query;
+    say(null);
   } catch (error) {
-    // Without a connection the chart stays as it is, and `live.js` says why.
-    if (error.name !== "AbortError" && !(error instanceof TypeError)) throw error;
+    if (error.name === "AbortError") return;
+    if (!(error instanceof TypeError || error instanceof SyntaxError)) throw error;
+    again();
   } finally {
+    clearTimeout(slow);
     if (loading === mine) {
       loading = null;
       section.classList.remove("loading");
     }
   }
+}
+
+/** The server does not answer: the chart stays as it is, says so, and is asked for again. */
+function again() {
+  say("failed");
+  retry = setTimeout(load, 5000);
+}
+
+function say(what) {
+  status.textContent = what ? status.dataset[what] : "";
+  status.classList.toggle("failed", what === "failed");
 }
 
 function loadFigures(swap) {
@@ -88,22 +129,39 @@ function loadFigures(swap) {
 
 function draw({ metric, times, mean, low, high }) {
   const strip = strips.get(metric);
-  if (!strip) return;
+  if (!strip?.holder) return;
   strip.data = [times, high ?? mean.slice(), low ?? mean.slice(), mean];
-  if (strip.plot) {
+  const steps = !high && mean.length > 0 && mean.every((value) => value === null || value === 0 || value === 1);
+  if (strip.plot && strip.steps === steps) {
     strip.plot.setData(strip.data, false);
     strip.plot.setScale("x", { min: view.start, max: view.end });
   } else {
+    strip.steps = steps;
     build(strip);
   }
+}
+
+function drawTimeline({ metric, spans, pens }) {
+  const strip = strips.get(metric);
+  // A metric of numbers that had texts in another period needs a page that knows.
+  if (!strip?.timeline) return;
+  Object.assign(strip, { spans, pens });
+  drawStates(strip, view, moment);
+  drawLegend(strip);
 }
 
 function build(strip) {
   const { clientWidth, clientHeight } = strip.holder;
   strip.plot?.destroy();
+  const label = strip.holder.querySelector("svg")?.getAttribute("aria-label");
+  if (label) {
+    strip.holder.setAttribute("role", "img");
+    strip.holder.setAttribute("aria-label", label);
+  }
   strip.holder.replaceChildren();
-  const options = stripOptions(strip.figure, view, { onRead: (plot) => read(strip, plot), onSelect: zoom });
+  const options = stripOptions(strip, view, { onRead: (plot) => read(strip, plot), onSelect: zoom });
   strip.plot = new uPlot({ ...options, width: clientWidth, height: clientHeight }, strip.data, strip.holder);
+  strip.plot.over.addEventListener("dblclick", () => shift("wider"));
 }
 
 function redrawAll() {
@@ -121,7 +179,18 @@ function append({ device, metric, value, time }) {
   if (device !== document.querySelector("[data-device-page]").dataset.devicePage) return;
   news = true;
   const strip = strips.get(metric);
-  if (!view.moving || !strip?.data || typeof value === "string") return;
+  if (!view.moving || !strip) return;
+  if (typeof value === "string") {
+    const last = strip.spans?.at(-1);
+    if (last && last[2] !== value && time > last[0]) {
+      last[1] = time;
+      strip.spans.push([time, time, value]);
+      strip.pens[value] ??= 0;
+      dirty = true;
+    }
+    return;
+  }
+  if (!strip.data) return;
   const [times] = strip.data;
   if (times.length && time <= times.at(-1)) return;
   times.push(time);
@@ -139,10 +208,16 @@ function move() {
     view.end = now;
     if (view.query.includes("range=all")) view.length = view.end - view.start;
     else view.start = now - view.length;
-    for (const { plot, data } of strips.values()) plot?.batch(() => {
-      plot.setData(data, false);
-      plot.setScale("x", { min: view.start, max: view.end });
-    });
+    for (const strip of strips.values()) {
+      strip.plot?.batch(() => {
+        strip.plot.setData(strip.data, false);
+        strip.plot.setScale("x", { min: view.start, max: view.end });
+      });
+      if (strip.spans?.length) {
+        strip.spans.at(-1)[1] = now;
+        drawStates(strip, view, moment);
+      }
+    }
     writeEnds();
   }
   if (news && Date.now() - loadedAt > Math.max(5000, view.length)) {
@@ -153,30 +228,74 @@ function move() {
 
 function read(strip, plot) {
   const output = strip.figure.querySelector("[data-read]");
-  const { idx } = plot.cursor;
+  const { idx, left } = plot.cursor;
+  readStates(left >= 0 ? plot.posToVal(left, "x") : null);
   const mean = idx === null || idx === undefined ? null : plot.data[3][idx];
   if (mean === null || mean === undefined) return output.replaceChildren();
   const [times, high, low] = plot.data;
   const value = document.createElement("b");
   value.textContent = formatValue(mean);
+  const unit = strip.figure.dataset.unit ? `\u00a0${strip.figure.dataset.unit}` : "";
   const spread = high[idx] > low[idx] ? ` (${formatValue(low[idx])} … ${formatValue(high[idx])})` : "";
-  output.replaceChildren(`${moment(times[idx])} · `, value, spread);
+  output.replaceChildren(`${moment(times[idx])} · `, value, `${unit}${spread}`);
+}
+
+/** What the states and the track were at a moment that the cursor points at. */
+function readStates(time) {
+  for (const { figure, spans, timeline } of strips.values()) {
+    if (timeline && spans) figure.querySelector("[data-read]").textContent = time === null ? "" : stateAt(spans, time, timeline);
+  }
+  markTrack(time);
 }
 
 function zoom(plot) {
   const { left, width } = plot.select;
   if (width < 4) return;
-  const [start, end] = [left, left + width].map((x) => new Date(plot.posToVal(x, "x") * 1000).toISOString());
+  const [start, end] = [left, left + width].map((x) => plot.posToVal(x, "x"));
   plot.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
-  const query = new URLSearchParams([["start_time", start], ["end_time", end], ...chosen()]);
-  show(query.toString());
+  showBetween(start, end);
 }
 
-function onRange(event) {
-  const link = event.target.closest("[data-range]");
+function showBetween(start, end) {
+  const [from, to] = [start, end].map((seconds) => new Date(Math.max(0, seconds) * 1000).toISOString());
+  show(new URLSearchParams([["start_time", from], ["end_time", to], ...chosen()]).toString());
+}
+
+function shift(where) {
+  const { start, end, length } = view;
+  if (where === "wider") showBetween(start - length / 2, Math.max(end, Math.min(end + length / 2, Date.now() / 1000)));
+  else if (where === "earlier") showBetween(start - length, start);
+  else showBetween(end, end + length);
+}
+
+function onClick(event) {
+  const link = event.target.closest("[data-range], [data-shift]");
   if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
-  show(new URLSearchParams([["range", link.dataset.range], ...chosen()]).toString());
+  if (link.dataset.shift) shift(link.dataset.shift);
+  else show(new URLSearchParams([["range", link.dataset.range], ...chosen()]).toString());
+}
+
+/** A tile puts its metric on the chart or takes it off, over the period as it is shown now. */
+function onToggle(event) {
+  const link = event.target.closest("[data-toggle]");
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  const query = new URLSearchParams(view.query);
+  const others = [...strips.keys()].filter((metric) => metric !== link.dataset.toggle);
+  query.delete("metric");
+  for (const metric of strips.has(link.dataset.toggle) ? others : [...others, link.dataset.toggle]) query.append("metric", metric);
+  location.assign(`?${query}`);
+}
+
+function onOlder(event) {
+  const link = event.target.closest("[data-readings]");
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  const query = new URLSearchParams(view.query);
+  if (link.dataset.readings) query.set("before", link.dataset.readings);
+  const address = figures.dataset.figures.replace(/figures$/, "readings");
+  window.htmx.ajax("GET", `${address}?${query}`, { source: figures, target: "#readings", swap: "outerHTML" });
 }
 
 function chosen() {

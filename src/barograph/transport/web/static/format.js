@@ -9,17 +9,15 @@ export function formatValue(value) {
   if (typeof value === "boolean") return String(Number(value));
   const size = Math.abs(value);
   if (size && !(size >= 1e-4 && size < 1e9)) return value.toExponential(2).replace("e+", "e");
-  const digits = Number.isInteger(value) ? 0 : decimals(size);
   return new Intl.NumberFormat(language, {
-    minimumFractionDigits: digits,
-    maximumFractionDigits: digits,
+    maximumFractionDigits: decimals(size),
     roundingMode: "halfEven",
   }).format(value);
 }
 
 function decimals(size) {
   if (size >= 1000) return 1;
-  if (size >= 1) return size < 100 ? 2 : 1;
+  if (size >= 1 || !size) return size < 100 ? 2 : 1;
   return 2 - Math.floor(Math.log10(size));
 }
 

@@ -113,6 +113,8 @@ function value(element, reading) {
   const text = formatValue(reading.value);
   if (element.textContent === text) return;
   element.textContent = text;
+  const { low, high } = element.dataset;
+  element.classList.toggle("beyond", reading.value < Number(low ?? -Infinity) || reading.value > Number(high ?? Infinity));
   element.classList.remove("wet");
   requestAnimationFrame(() => element.classList.add("wet"));
 }

@@ -9,7 +9,7 @@ const DAY = 86400;
 // Day before month, as the server writes it.
 const locale = root.lang === "en" ? "en-GB" : root.lang;
 
-export function stripOptions(figure, view, { onRead, onSelect }) {
+export function stripOptions({ figure, steps }, view, { onRead, onSelect }) {
   const pen = colour(figure, "--pen");
   const axis = {
     stroke: colour(figure, "--ink-soft"),
@@ -35,7 +35,12 @@ export function stripOptions(figure, view, { onRead, onSelect }) {
       {},
       rim,
       rim,
-      { stroke: pen, width: 1.6, points: { size: 5, fill: pen, stroke: pen } },
+      {
+        stroke: pen,
+        width: 1.6,
+        points: { size: 5, fill: pen, stroke: pen },
+        ...(steps ? { paths: uPlot.paths.stepped({ align: 1 }) } : {}),
+      },
     ],
     cursor: {
       y: false,
@@ -44,8 +49,26 @@ export function stripOptions(figure, view, { onRead, onSelect }) {
       // Only the cursor is shared between the strips: zooming is done once, where it was asked for.
       sync: { key: "strips", filters: { sub: (type) => type === "mousemove" || type === "mouseleave" } },
     },
-    hooks: { setCursor: [onRead], setSelect: [onSelect] },
+    hooks: { setCursor: [onRead], setSelect: [onSelect], draw: [(plot) => drawLimits(plot, figure)] },
   };
+}
+
+/** A dashed line at each limit that lies within the strip. */
+function drawLimits(plot, figure) {
+  const { ctx, bbox } = plot;
+  ctx.save();
+  ctx.strokeStyle = colour(figure, "--bad");
+  ctx.lineWidth = devicePixelRatio;
+  ctx.setLineDash([6 * devicePixelRatio, 4 * devicePixelRatio]);
+  for (const limit of [figure.dataset.low, figure.dataset.high]) {
+    const y = limit === undefined ? null : plot.valToPos(Number(limit), "y", true);
+    if (y === null || y < bbox.top || y > bbox.top + bbox.height) continue;
+    ctx.beginPath();
+    ctx.moveTo(bbox.left, y);
+    ctx.lineTo(bbox.left + bbox.width, y);
+    ctx.stroke();
+  }
+  ctx.restore();
 }
 
 function withMargin(least, greatest) {
