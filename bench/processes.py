@@ -53,7 +53,18 @@ def barograph(directory: Path) -> Iterator[Server]:
             return None
         return Server(found["pid"], int(found["url"].rpartition(":")[2]), found["token"])
 
-    command = [sys.executable, "-m", "barograph", "serve", "--port", "0", "--mqtt-port", "0", "--log-level", "warning"]
+    command = [
+        sys.executable,
+        "-m",
+        "barograph",
+        "serve",
+        "--port",
+        "0",
+        "--mqtt-port",
+        "0",
+        "--log-level",
+        "warning",
+    ]
     with running([*command, "--data-dir", str(directory)], look, "/readyz") as server:
         yield server
 

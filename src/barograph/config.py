@@ -101,6 +101,11 @@ class Settings(BaseSettings):
         description="Where users, devices and the inventory are kept: postgresql://… or mysql://… "
         "(needs the extra postgres or mysql). Empty: SQLite in data_dir.",
     )
+    readings_url: str = Field(
+        default="",
+        description="Where readings are kept: postgresql://…, mysql://… or sqlite:////path/to/file "
+        "(see docs/databases.md). Empty: DuckDB in data_dir, which one process only can use.",
+    )
     host: str = Field(
         default="127.0.0.1",
         description="Address to listen on. 0.0.0.0 or :: lets other machines in; then every "

@@ -15,6 +15,7 @@ from barograph.domain.period import Period
 from barograph.domain.time import MINUTE, parse_zone
 from barograph.jobs.in_process import InProcessRunner
 from barograph.ports.clock import Clock
+from barograph.ports.reading_store import ReadingStore
 from barograph.services.access_tokens import AccessTokens
 from barograph.services.accounts import Accounts
 from barograph.services.analytics import Analytics
@@ -39,6 +40,7 @@ from barograph.services.writer import Writer
 from barograph.stores.catalog.catalog import SqlCatalog
 from barograph.stores.readings.duckdb.store import DuckDBReadingStore
 from barograph.stores.readings.parquet import write_parquet
+from barograph.stores.readings.sql import SqlReadingStore
 from barograph.transport.http import admin
 from barograph.transport.http.access import Access
 from barograph.transport.http.app import HttpApplication
@@ -57,6 +59,7 @@ CATALOG_FILE = "data.db"
 MQTT_FILE = "mqtt.db"
 READINGS_DIRECTORY = "readings"
 BACKUPS_DIRECTORY = "backups"
+_HELD_READING_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +84,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Program:
     limits = settings.bounds()
     directory = prepare(settings.data_dir)
     with ExitStack() as opened:
-        store = DuckDBReadingStore(
-            directory / READINGS_DIRECTORY,
-            memory_mb=settings.memory_limit_mb,
-            threads=settings.store_threads or os.cpu_count() or 1,
-        )
+        store = open_readings(settings)
         opened.callback(store.close)
         catalog = SqlCatalog(
             settings.database_url or f"sqlite:///{directory.absolute() / CATALOG_FILE}"
@@ -183,6 +182,20 @@ def certificate_of(settings: Settings) -> TlsCertificate | None:
         missing = "mqtt_tls_key" if key is None else "mqtt_tls_certificate"
         raise ConfigurationError(f"{missing} is not set: TLS needs a certificate and its key")
     return TlsCertificate(certificate, key)
+
+
+def open_readings(settings: Settings) -> ReadingStore:
+    """The store of readings that the settings name, in a prepared data directory."""
+    if settings.readings_url:
+        return SqlReadingStore(
+            settings.readings_url,
+            held_readings_max=(settings.memory_limit_mb << 20) // _HELD_READING_BYTES,
+        )
+    return DuckDBReadingStore(
+        settings.data_dir / READINGS_DIRECTORY,
+        memory_mb=settings.memory_limit_mb,
+        threads=settings.store_threads or os.cpu_count() or 1,
+    )
 
 
 def prepare(directory: Path) -> Path:

@@ -24,7 +24,6 @@ from barograph.domain.errors import BarographError
 from barograph.stores.catalog.address import read_url
 from barograph.stores.catalog.engine import Database
 from barograph.stores.catalog.schema import HEAD, current_revision
-from barograph.stores.readings.duckdb.store import DuckDBReadingStore
 from barograph.transport.http.server import bind
 
 _GIB = 1 << 30
@@ -178,8 +177,8 @@ def _stored(settings: Settings) -> Iterator[Finding]:
     elif catalog.exists():
         yield _catalog(catalog)
     readings = settings.data_dir / wiring.READINGS_DIRECTORY
-    if readings.exists():
-        yield _tried("readings", lambda: _readings(readings, settings))
+    if settings.readings_url or readings.exists():
+        yield _tried("readings", lambda: _readings(settings))
 
 
 def _catalog(path: Path) -> Finding:
@@ -216,13 +215,15 @@ def _migration(revision: str | None) -> Finding:
     return Finding("catalog", "ok", f"sound, at migration {revision}")
 
 
-def _readings(path: Path, settings: Settings) -> Finding:
-    store = DuckDBReadingStore(path, memory_mb=settings.memory_limit_mb)
+def _readings(settings: Settings) -> Finding:
+    store = wiring.open_readings(settings)
     try:
         health = store.health()
     finally:
         store.close()
-    found = f"{health.readings or 0:,} readings, {(health.size_bytes or 0) / _MIB:.1f} MiB"
+    found = f"{(health.size_bytes or 0) / _MIB:.1f} MiB"
+    if health.readings is not None:
+        found = f"{health.readings:,} readings, {found}"
     if not health.writable:
         return Finding("readings", "wrong", health.detail, "make room, or restore a backup")
     if health.detail != "ok":

@@ -1,20 +1,13 @@
-"""A catalog on each database: SQLite in a directory, and the servers that answer.
-
-The servers are looked for at their usual addresses, or where `BAROGRAPH_TEST_POSTGRES_URL` and
-`BAROGRAPH_TEST_MYSQL_URL` say; their user must be able to create databases. One that is missing
-skips its tests, except under `CI=true`, where it fails them.
-"""
+"""A catalog on each database: SQLite in a directory, and the servers that answer."""
 
 import contextlib
 import hashlib
 import itertools
-import os
-import secrets
 from collections.abc import Callable, Iterator
 
 import pytest
-from sqlalchemy import Engine, create_engine, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import Engine, create_engine
+from tests.databases import BACKENDS, empty_database
 
 from barograph.domain.device import Device
 from barograph.domain.user import User
@@ -22,41 +15,6 @@ from barograph.ports.catalog import Catalog
 from barograph.stores.catalog.address import read_url
 from barograph.stores.catalog.catalog import SqlCatalog
 from barograph.stores.catalog.schema import metadata
-
-BACKENDS = ("sqlite", "postgresql", "mysql")
-
-SERVERS = {
-    "postgresql": ("BAROGRAPH_TEST_POSTGRES_URL", "postgresql://postgres@127.0.0.1:5432/postgres"),
-    "mysql": ("BAROGRAPH_TEST_MYSQL_URL", "mysql://root@127.0.0.1:3306/mysql"),
-}
-
-
-@contextlib.contextmanager
-def empty_database(backend: str, directory) -> Iterator[str]:
-    """The URL of a database without tables, gone afterwards."""
-    if backend == "sqlite":
-        yield f"sqlite:///{directory}/data.db"
-        return
-    variable, usual = SERVERS[backend]
-    server = read_url(os.environ.get(variable, usual))
-    name = f"barograph_test_{secrets.token_hex(6)}"
-    admin = create_engine(server, isolation_level="AUTOCOMMIT", connect_args={"connect_timeout": 3})
-    try:
-        with admin.connect() as connection:
-            connection.execute(text(f"CREATE DATABASE {name}"))
-    except OperationalError as error:
-        admin.dispose()
-        reason = f"no {backend} at {server!r} (set {variable}): {error.orig}"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    try:
-        yield server.set(database=name).render_as_string(hide_password=False)
-    finally:
-        with admin.connect() as connection:
-            force = " WITH (FORCE)" if backend == "postgresql" else ""
-            connection.execute(text(f"DROP DATABASE {name}{force}"))
-        admin.dispose()
 
 
 @pytest.fixture(params=BACKENDS)

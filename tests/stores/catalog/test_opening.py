@@ -80,7 +80,7 @@ def test_a_missing_directory_is_told(tmp_path):
 
 def test_a_file_that_is_no_database_is_told(tmp_path):
     (tmp_path / "data.db").write_bytes(b"not a database" * 1000)
-    with pytest.raises(Unavailable, match=r"file is not a database.*is a catalog of Barograph"):
+    with pytest.raises(Unavailable, match=r"file is not a database.*is one of Barograph"):
         SqlCatalog(f"sqlite:///{tmp_path}/data.db")
 
 

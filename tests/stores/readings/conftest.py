@@ -10,11 +10,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from tests.databases import Places
 
 from barograph.domain.errors import Unavailable
 from barograph.ports.reading_store import ReadingStore
 from barograph.stores.readings.duckdb import DuckDBReadingStore, Sizes
 from barograph.stores.readings.memory import MemoryReadingStore
+from barograph.stores.readings.sql import SqlReadingStore
+
+PLACES = Places()
 
 STORES: dict[str, Callable[[Path], ReadingStore]] = {
     "memory": lambda _: MemoryReadingStore(),
@@ -28,6 +32,7 @@ STORES: dict[str, Callable[[Path], ReadingStore]] = {
             spill_rows=4, tail_rows_max=8, segment_rows=16, slice_rows=5, pressed_seconds=0
         ),
     ),
+    "postgresql": lambda directory: SqlReadingStore(PLACES.url("postgresql", directory)),
 }
 """Name to what opens the store that lives in a directory."""
 
@@ -57,6 +62,19 @@ GAPS = (
         "there are no files to copy",
         Unavailable,
     ),
+    *(
+        Gap(
+            server,
+            behaviour,
+            "a server's database is copied by the server's own tools",
+            Unavailable,
+        )
+        for server in ("postgresql",)
+        for behaviour in (
+            "test_a_backup_opens_as_a_store_with_the_same_content",
+            "test_a_backup_beside_appends_holds_whole_batches",
+        )
+    ),
 )
 
 
@@ -82,6 +100,12 @@ class Stores:
         store.close()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def places():
+    yield PLACES
+    PLACES.close()
+
+
 @pytest.fixture(params=STORES)
 def stores(request):
     found = Stores(request.param)
@@ -92,6 +116,7 @@ def stores(request):
     yield found
     for store in reversed(found.opened):
         store.close()
+    PLACES.end_test()
 
 
 @pytest.fixture

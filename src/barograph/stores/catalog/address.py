@@ -1,4 +1,4 @@
-"""Where the catalog is: what a URL may say, and what each database's driver is told."""
+"""Where a database is: what a URL may say, and what each database's driver is told."""
 
 import os
 from collections.abc import Mapping
@@ -41,27 +41,29 @@ _CONNECT: Mapping[str, Mapping[str, Any]] = {
 }
 
 
-def read_url(text: str) -> URL:
-    """The URL with the driver that Barograph uses; raises `ConfigurationError`."""
+def read_url(text: str, what: str = "catalog") -> URL:
+    """The URL of `what` with the driver that Barograph uses; raises `ConfigurationError`."""
     try:
         url = make_url(text)
     except (ArgumentError, ValueError):
         raise ConfigurationError(
-            f"the catalog's URL cannot be read: write it like {_EXAMPLES}"
+            f"the URL of the {what} cannot be read: write it like {_EXAMPLES}"
         ) from None
     if url.drivername not in {*_DRIVERS, *_DRIVERS.values()}:
         raise ConfigurationError(
-            f"the catalog cannot be kept in {url.drivername!r}: use a URL like {_EXAMPLES}"
+            f"the {what} cannot be kept in {url.drivername!r}: use a URL like {_EXAMPLES}"
         )
     url = url.set(drivername=_DRIVERS.get(url.drivername, url.drivername))
     if url.get_backend_name() == "sqlite":
         if not url.database or url.database == ":memory:" or set(url.query) - {"timeout"}:
             raise ConfigurationError(
-                "a catalog in SQLite needs the path of its file, and at most how many seconds to wait "
-                "for other programs: sqlite:////var/lib/barograph/data.db?timeout=15"
+                f"the {what} in SQLite needs the path of its file, and at most how many seconds to "
+                "wait for other programs: sqlite:////var/lib/barograph/data.db?timeout=15"
             )
     elif not url.database:
-        raise ConfigurationError(f"the catalog's URL names no database: write it like {_EXAMPLES}")
+        raise ConfigurationError(
+            f"the URL of the {what} names no database: write it like {_EXAMPLES}"
+        )
     return url
 
 
@@ -83,6 +85,6 @@ def make_file(url: URL) -> None:
         return
     except OSError as error:
         raise ConfigurationError(
-            f"the catalog's file {path} cannot be made ({error.strerror}): "
+            f"the database file {path} cannot be made ({error.strerror}): "
             "its directory must be there, and be writable for this program"
         ) from error

@@ -39,17 +39,27 @@ _log = logging.getLogger(__name__)
 class Database:
     """Runs functions of a connection as transactions. Thread-safe."""
 
-    def __init__(self, url: URL, connections_max: int) -> None:
+    def __init__(
+        self,
+        url: URL,
+        connections_max: int,
+        *,
+        what: str = "catalog",
+        isolation: str = "READ COMMITTED",
+        driver_options: Mapping[str, Any] | None = None,
+    ) -> None:
+        """`what` names the database in messages; SQLite has an isolation of its own."""
         self.backend = url.get_backend_name()
+        self.what = what
         self.place = url.render_as_string(hide_password=True)
         if self.backend == "sqlite":
             make_file(url)
         kept = min(_CONNECTIONS_KEPT, connections_max)
-        options = {} if self.backend == "sqlite" else {"isolation_level": "READ COMMITTED"}
+        options = {} if self.backend == "sqlite" else {"isolation_level": isolation}
         try:
             self.engine = create_engine(
                 url,
-                connect_args=connect_arguments(url),
+                connect_args={**connect_arguments(url), **(driver_options or {})},
                 pool_pre_ping=True,
                 pool_size=kept,
                 max_overflow=connections_max - kept,
@@ -71,9 +81,15 @@ class Database:
 
     def read(self, work: Callable[[Connection], T]) -> T:
         """What `work` returns, of one transaction that changes nothing."""
+        with self.reading() as connection:
+            return work(connection)
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection in a transaction that changes nothing."""
         try:
             with self.engine.connect() as connection:
-                return work(connection)
+                yield connection
         except SQLAlchemyError as error:
             raise self._explain(error, read_fault(error), {}) from error
 
@@ -83,12 +99,14 @@ class Database:
         *,
         taken: Mapping[str, str] | None = None,
         again: Container[str] = (),
+        repeatable: bool = False,
     ) -> T:
         """What `work` returns, committed; nothing is changed when it raises.
 
         `work` may be called several times: after a deadlock, and when one of the unique constraints
-        named in `again` was violated. `taken` is the `Conflict` message of the others, by the
-        constraint's name.
+        named in `again` was violated; where it is `repeatable`, also once more after the connection
+        was lost, when it may have been committed already. `taken` is the `Conflict` message of the
+        other constraints, by name.
         """
         for attempt in range(_ATTEMPTS_MAX):
             try:
@@ -98,6 +116,9 @@ class Database:
                 fault = read_fault(error)
                 lost_race = fault.kind == "again" or fault.constraint in again
                 if lost_race and attempt < _ATTEMPTS_MAX - 1:
+                    continue
+                if repeatable and isinstance(error, DBAPIError) and error.connection_invalidated:
+                    repeatable = False
                     continue
                 raise self._explain(error, fault, taken or {}) from error
         raise AssertionError("unreachable: the last attempt returns or raises")
@@ -122,7 +143,7 @@ class Database:
         for query, safe, name in _SYNC_SETTINGS.get(self.backend, ()):
             value = str(self.read(operator.methodcaller("scalar", text(query))))
             if value not in safe:
-                _log.warning(_UNSYNCED, self.place, name, value, name, safe[0])
+                _log.warning(_UNSYNCED, self.what, self.place, name, value, name, safe[0])
 
     def close(self) -> None:
         """Close every connection."""
@@ -137,15 +158,20 @@ class Database:
             return Conflict("something this refers to, or that refers to it, changed meanwhile")
         reason = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
         if fault.kind == "invalid":
-            return InvalidInput.of("", f"the catalog cannot keep this value: {reason}")
+            return InvalidInput.of("", f"the {self.what} cannot keep this value: {reason}")
         if fault.kind == "full":
-            return StorageFull(f"the disk of the catalog {self.place} is full: free some space")
+            return StorageFull(f"the disk of the {self.what} {self.place} is full: free some space")
+        if fault.kind == "slow":
+            return Unavailable(
+                f"the {self.what} took longer than its time limit: ask for fewer series or a shorter "
+                "period at a time"
+            )
         check = _CHECKS["sqlite" if self.backend == "sqlite" else "server"]
-        return Unavailable(f"the catalog {self.place} cannot be used ({reason}): {check}")
+        return Unavailable(f"the {self.what} {self.place} cannot be used ({reason}): {check}")
 
 
 _CHECKS = {
-    "sqlite": "check that its disk is there and writable, that the file is a catalog of Barograph, "
+    "sqlite": "check that its disk is there and writable, that the file is one of Barograph's, "
     "and that no other program keeps it locked",
     "server": "check that the database server runs and can be reached, that its address, user and "
     "password are right, and that the user may use the tables",
@@ -169,8 +195,8 @@ _SYNC_SETTINGS = {
 """Per database: how to ask, the safe answers (the best first), the setting's name."""
 
 _UNSYNCED = (
-    "the catalog %s does not sync commits (%s = %s): after a power failure users, devices and tokens "
-    "that were already confirmed may be gone. Set %s = %s on the server."
+    "the %s %s does not sync commits (%s = %s): after a power failure what was already confirmed may "
+    "be gone. Set %s = %s on the server."
 )
 
 

@@ -11,15 +11,17 @@ from sqlalchemy.exc import DataError, DBAPIError, SQLAlchemyError
 
 from barograph.stores.catalog.schema import metadata
 
-Kind = Literal["taken", "dangling", "again", "full", "invalid", "away"]
-"""A unique constraint, a foreign key, a lost race that is worth repeating, a full disk, a value that
-does not fit, and everything else: the database cannot be used now."""
+Kind = Literal["taken", "dangling", "again", "full", "slow", "unplaced", "invalid", "away"]
+"""A unique constraint, a foreign key, a lost race that is worth repeating, a full disk, a statement
+over its time limit, a row that no partition has room for, a value that does not fit, and everything
+else: the database cannot be used now."""
 
 _SQLITE: Mapping[str, Kind] = {
     "SQLITE_CONSTRAINT_UNIQUE": "taken",
     "SQLITE_CONSTRAINT_PRIMARYKEY": "taken",
     "SQLITE_CONSTRAINT_FOREIGNKEY": "dangling",
     "SQLITE_FULL": "full",
+    "SQLITE_INTERRUPT": "slow",
 }
 
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
@@ -29,6 +31,8 @@ _POSTGRES: Mapping[str, Kind] = {
     "40001": "again",
     "40P01": "again",
     "53100": "full",
+    "57014": "slow",
+    "23514": "unplaced",
 }
 
 # https://mariadb.com/kb/en/mariadb-error-codes/, the same in MySQL
@@ -40,6 +44,9 @@ _MYSQL: Mapping[int, Kind] = {
     1213: "again",
     1021: "full",
     1114: "full",
+    1969: "slow",
+    3024: "slow",  # MySQL's
+    1526: "unplaced",
 }
 
 _SQLITE_COLUMNS = re.compile(r"UNIQUE constraint failed: (.+)\Z")

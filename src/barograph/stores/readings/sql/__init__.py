@@ -1,0 +1,5 @@
+"""Readings in PostgreSQL, MySQL, MariaDB or SQLite."""
+
+from barograph.stores.readings.sql.store import SqlReadingStore
+
+__all__ = ["SqlReadingStore"]

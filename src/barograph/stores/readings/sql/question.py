@@ -1,0 +1,101 @@
+"""Summaries: the database gives the readings in order, `stores.readings.tally` sums them up."""
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+
+import numpy as np
+from sqlalchemy import Connection, and_, func, or_, select
+
+from barograph.ports.reading_store import Aggregation, Cell
+from barograph.stores.readings.sql.dialect import Dialect
+from barograph.stores.readings.sql.reading import among, bounds
+from barograph.stores.readings.sql.tables import readings
+from barograph.stores.readings.tally import Block, Floats, Integers, Tallies
+
+_BLOCK_READINGS_MAX = 262_144
+_SERIES_AT_A_TIME = 256
+_VALUES_AT_A_TIME = 65_536
+
+
+def summarize(
+    connection: Connection, dialect: Dialect, question: Aggregation, held_readings_max: int
+) -> Iterator[Cell]:
+    """The non-empty cells in order of (group, bucket).
+
+    Of up to `held_readings_max` readings the values are held for their order statistics.
+    """
+    start, stop = bounds(question.period)
+    if question.edges is not None:
+        if len(question.edges) < 2:
+            return
+        start, stop = max(start, question.edges[0]), min(stop, question.edges[-1])
+    if start >= stop:
+        return
+    for groups in _parts(question):
+        tallies = Tallies(question, groups, held_readings_max)
+        series = sorted({int(one) for group in groups for one in question.groups[group]})
+        for begin in range(0, len(series), _SERIES_AT_A_TIME):
+            some = series[begin : begin + _SERIES_AT_A_TIME]
+            for block in _blocks(connection, dialect, some, start, stop):
+                tallies.add(block)
+        yield from tallies.cells(partial(_ascending, connection, question, start, stop))
+
+
+def _parts(question: Aggregation) -> Iterator[list[int]]:
+    """The groups, so many at a time that few queries are asked and few cells are open."""
+    part: list[int] = []
+    series = 0
+    for number, group in enumerate(question.groups):
+        if part and series + len(group) > _SERIES_AT_A_TIME:
+            yield part
+            part, series = [], 0
+        part.append(number)
+        series += len(group)
+    if part:
+        yield part
+
+
+def _blocks(
+    connection: Connection, dialect: Dialect, series: Sequence[int], start: int, stop: int
+) -> Iterator[Block]:
+    """The numbers of the series in order of (series, time)."""
+    c = readings.c
+    query = select(c.series, c.time, c.value).where(
+        c.time >= start, c.time < stop, c.value.is_not(None)
+    )
+    if len(series) == 1:
+        query = query.where(c.series == series[0]).order_by(c.time)
+    else:
+        query = query.where(among(c.series, series)).order_by(c.series, c.time)
+    page = query
+    while True:
+        rows = dialect.fetch(connection, page.limit(_BLOCK_READINGS_MAX))
+        yield Block(rows.series, rows.times, rows.values)
+        if len(rows) < _BLOCK_READINGS_MAX:
+            return
+        last, time = int(rows.series[-1]), int(rows.times[-1])
+        page = query.where(
+            c.series >= last, or_(c.series > last, and_(c.series == last, c.time > time))
+        )
+
+
+def _ascending(
+    connection: Connection, question: Aggregation, start: int, stop: int, group: int, bucket: int
+) -> Iterator[tuple[Floats, Integers]]:
+    """The different values of a cell, ascending, and how often each occurs."""
+    if question.edges is not None:
+        start, stop = max(start, question.edges[bucket]), min(stop, question.edges[bucket + 1])
+    c = readings.c
+    query = (
+        select(c.value, func.count())
+        .where(among(c.series, [int(one) for one in question.groups[group]]))
+        .where(c.time >= start, c.time < stop, c.value.is_not(None))
+        .group_by(c.value)
+        .order_by(c.value)
+    )
+    answer = connection.execute(query, execution_options={"yield_per": _VALUES_AT_A_TIME})
+    for part in answer.partitions():
+        yield (
+            np.fromiter((value for value, _ in part), np.float64, len(part)),
+            np.fromiter((count for _, count in part), np.int64, len(part)),
+        )
