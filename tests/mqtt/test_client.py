@@ -191,6 +191,13 @@ class TestReceiving:
         (again,) = wire.say(publish(b"1", 2, 9, dup=True))
         assert [one[1] for one in again.publishes] == [b"1"]
 
+    def test_an_abandoned_batch_of_a_former_connection_costs_no_other(self, wire):
+        (batch,) = wire.say(publish(b"1"))
+        wire.client.lost()
+        wire.opened()
+        wire.client.abandon(batch)
+        assert not wire.client.closed
+
     def test_a_batch_is_acknowledged_once(self, wire):
         (batch,) = wire.say(publish(b"1"))
         wire.client.acknowledge(batch, 0.0)
@@ -680,6 +687,7 @@ def test_through_any_fault_nothing_is_lost_and_qos_2_comes_once(version, plan):
     settle(server, parties)
     assert publisher.client.state is ClientState.OPEN
     assert publisher.client.unconfirmed == 0
+    assert all(session.waiting == 0 for session in server.broker._sessions.values())
     assert publisher.confirmed == numbers
     got = [payload for batch in subscriber.got for payload in batch]
     assert set(got) == {*sent[1], *sent[2]}

@@ -384,14 +384,17 @@ class Client:
     def abandon(self, batch: Batch) -> None:
         """The host will not acknowledge the batch: the server shall send its messages again.
 
-        It does so on a new connection only, so the present one ends.
+        It does so on a new connection only, so the one that brought them ends; so does the present
+        one if it may have brought a QoS 2 message of the batch again.
         """
-        if self._batches.pop(batch, None) is None:
+        inbound = self._batches.pop(batch, None)
+        if inbound is None:
             raise MisuseError("this batch is not of this client, or was acknowledged before")
         for word in batch.words:
             if is_receipt(word):
                 self._session.settle(word & 0xFFFF, taken=False)
-        self._close(Closed(Reason.UNSPECIFIED_ERROR, "messages are to be sent again"))
+        if batch.mixed or inbound is self._inbound:
+            self._close(Closed(Reason.UNSPECIFIED_ERROR, "messages are to be sent again"))
 
     def disconnect(self, *, session_expiry: int | None = None) -> None:
         """Leave. 5.0: the session outlives it for `session_expiry` seconds if that is given."""

@@ -320,9 +320,7 @@ class Session:
         """
         for delivery in list(self._released.values()):
             self._finish(delivery)
-        for delivery in reversed(self._published.values()):
-            delivery.packet_id = 0
-            self._queue.appendleft(delivery)
+        self._queue.extendleft(reversed(self._published.values()))
         self._published.clear()
         self._again.clear()
         self.receipts.clear()

@@ -13,7 +13,7 @@ from barograph.domain.errors import BarographError, Overloaded, Unavailable
 from barograph.mqtt import Batch as Messages
 from barograph.mqtt import Reason
 from barograph.services.core import Core
-from barograph.transport.mqtt.peer import Peer
+from barograph.transport.mqtt.peer import HeldSocket
 from barograph.transport.mqtt.readings import MqttIngest, Publisher, Taken
 
 logger = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ class Handover:
 
     publisher: Publisher
     taken: Taken
-    peer: Peer | None = None
+    peer: HeldSocket | None = None
     """Who sent them; None for a will."""
     messages: Messages | None = None
     """What the engine wants acknowledged; None for a will."""

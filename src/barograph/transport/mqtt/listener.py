@@ -223,7 +223,7 @@ class MqttListener:
         for handover in handovers:
             self._core.telemetry.mqtt_messages_refused += len(handover.taken.refused)
             peer = handover.peer
-            if peer is None or peer.connection is None or handover.messages is None:
+            if not isinstance(peer, Peer) or peer.connection is None or handover.messages is None:
                 continue
             peer.owe(-handover.size)
             peer.connection.acknowledge(handover.messages, now, handover.taken.refused)

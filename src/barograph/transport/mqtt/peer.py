@@ -29,60 +29,43 @@ class Host(Protocol):
         """The socket is closed."""
 
 
-class Peer(asyncio.Protocol):
-    """The protocol of one socket."""
+class HeldSocket(asyncio.Protocol):
+    """A socket that is not read while too much of what it brought waits to be stored."""
 
-    def __init__(self, host: Host) -> None:
-        self._host = host
+    def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._holds = 0
         self._unstored = 0
         self._since: float | None = None
         """When the socket began to be closed, or its buffer to be full."""
-        self.connection: Connection | None = None
-        self.publisher = Publisher("")
-        self.address = ""
-        self.headers: tuple[tuple[bytes, bytes], ...] = ()
-        """Of the request, where it came as WebSocket; else none."""
 
     # asyncio's.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        transport = cast("asyncio.Transport", transport)  # uvloop's own is not a subclass
-        self._transport = transport
-        name = transport.get_extra_info("peername")
-        self.address = name[0] if name else ""
-        self.connection = self._host.opened(self)
-        if self.connection is None:
-            transport.abort()
-
-    def data_received(self, data: bytes) -> None:
-        if self.connection is not None:
-            self._host.received(self, data)
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's own is not a subclass
 
     def pause_writing(self) -> None:
         self._since = self._loop.time()
-        if self.connection is not None:
-            self._host.writable(self, room=False)
 
     def resume_writing(self) -> None:
         self._since = None
-        if self.connection is not None:
-            self._host.writable(self, room=True)
 
     def connection_lost(self, exc: Exception | None) -> None:
         del exc
         self._transport = None
-        if self.connection is not None:
-            self._host.lost(self)
 
-    # The listener's.
+    # The owner's.
 
     @property
     def gone(self) -> bool:
         """Whether the socket is closed."""
         return self._transport is None
+
+    @property
+    def held(self) -> bool:
+        """Whether the socket is not read now."""
+        return self._holds > 0
 
     def hold(self) -> None:
         """Stop reading until `let_go` was called as often."""
@@ -128,3 +111,43 @@ class Peer(asyncio.Protocol):
         limit = _CLOSING_SECONDS_MAX if transport.is_closing() else _WRITE_STALLED_SECONDS
         if now - since > limit:
             transport.abort()
+
+
+class Peer(HeldSocket):
+    """The protocol of one client's socket."""
+
+    def __init__(self, host: Host) -> None:
+        super().__init__()
+        self._host = host
+        self.connection: Connection | None = None
+        self.publisher = Publisher("")
+        self.address = ""
+        self.headers: tuple[tuple[bytes, bytes], ...] = ()
+        """Of the request, where it came as WebSocket; else none."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        name = transport.get_extra_info("peername")
+        self.address = name[0] if name else ""
+        self.connection = self._host.opened(self)
+        if self.connection is None:
+            self.abort()
+
+    def data_received(self, data: bytes) -> None:
+        if self.connection is not None:
+            self._host.received(self, data)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if self.connection is not None:
+            self._host.writable(self, room=False)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self.connection is not None:
+            self._host.writable(self, room=True)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        if self.connection is not None:
+            self._host.lost(self)
