@@ -55,13 +55,15 @@ def settings() -> str:
 def _table(rows: list[config.Entry]) -> str:
     lines = ["| setting | default | environment | meaning |", "|---|---|---|---|"]
     lines += [
-        f"| `{row.name}` | `{_shown(row.default)}` | `{row.environment}` | {row.help} |"
-        for row in rows
+        f"| `{row.name}` | `{_shown(row)}` | `{row.environment}` | {row.help} |" for row in rows
     ]
     return "\n".join(lines) + "\n"
 
 
-def _shown(value: object) -> str:
+def _shown(row: config.Entry) -> str:
+    value = row.default
+    if row.is_length:
+        return config.length_text(value)
     if isinstance(value, frozenset):
         return ", ".join(sorted(value))
     return str(value)

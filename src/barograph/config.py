@@ -30,7 +30,8 @@ from pydantic_settings import (
 from barograph.domain.errors import ConfigurationError
 from barograph.domain.limits import Limits
 from barograph.domain.period import Interval
-from barograph.domain.time import DAY, parse_zone
+from barograph.domain.time import DAY, SECOND, parse_zone
+from barograph.transport.mqtt.broker_address import BrokerAddress
 from barograph.transport.mqtt.topics import Template
 
 ENVIRONMENT_PREFIX = "BAROGRAPH_"
@@ -68,6 +69,18 @@ def _zone(value: object) -> object:
 
 def _template(value: str) -> str:
     Template.parse(value)
+    return value
+
+
+def _broker(value: str) -> str:
+    if value:
+        BrokerAddress.parse(value)
+    return value
+
+
+def _group(value: str) -> str:
+    if set(value) & set("/+#"):
+        raise ValueError("a group's name has no / + #")
     return value
 
 
@@ -141,6 +154,37 @@ class Settings(BaseSettings):
         default=(),
         description="Topics with readings besides devices/<device>/<metric>, as templates such as "
         "home/{device}/sensor/{metric}; without {metric} the payload is a JSON object.",
+    )
+    mqtt_bridge: Annotated[str, AfterValidator(_broker)] = Field(
+        default="",
+        description="An external MQTT broker to take readings from instead of serving MQTT: "
+        "mqtt://user:password@host:1883, or mqtts:// for TLS.",
+    )
+    mqtt_bridge_user: str = Field(
+        default="",
+        description="User whose the messages of mqtt_bridge are: they go to this user's devices "
+        "(an administrator's: to all), and unknown devices are made for the user. Empty: to all "
+        "devices, and none is made.",
+    )
+    mqtt_bridge_group: Annotated[str, AfterValidator(_group)] = Field(
+        default="",
+        description="Name of the shared subscription by which several workers share the messages "
+        "of mqtt_bridge. Empty: one for all that use the same catalog, where MQTT 5.0 says that "
+        "the broker can share.",
+    )
+    mqtt_bridge_client_id: str = Field(
+        default="",
+        max_length=256,
+        description="Client identifier at mqtt_bridge; each worker needs its own. Empty: one is "
+        "made and kept in data_dir.",
+    )
+    mqtt_bridge_session: Length = Field(
+        default=7 * DAY,
+        description="How long mqtt_bridge is asked to keep messages while Barograph is away (5.0).",
+    )
+    mqtt_bridge_ca: Path | None = Field(
+        default=None,
+        description="Certificate authority (PEM) of an mqtts:// bridge; unset: the system's.",
     )
     auto_create_devices: bool = Field(
         default=True,
@@ -260,6 +304,17 @@ class Entry:
     environment: str
     default: Any
     help: str
+    is_length: bool = False
+    """Whether the value is a `Length`."""
+
+
+def length_text(microseconds: int) -> str:
+    """A `Length` as it is written in a setting."""
+    if microseconds == 0:
+        return "0"
+    if microseconds % DAY == 0:
+        return f"{microseconds // DAY}d"
+    return f"{microseconds // SECOND}s"
 
 
 def entries() -> Iterator[Entry]:
@@ -268,7 +323,9 @@ def entries() -> Iterator[Entry]:
         if name == "limits":
             continue
         default = field.get_default(call_default_factory=True)
-        yield Entry(name, f"{ENVIRONMENT_PREFIX}{name.upper()}", default, field.description or "")
+        environment = f"{ENVIRONMENT_PREFIX}{name.upper()}"
+        is_length = any(getattr(one, "func", None) is _length for one in field.metadata)
+        yield Entry(name, environment, default, field.description or "", is_length)
     for limit in dataclasses.fields(Limits):
         yield Entry(
             f"limits.{limit.name}",

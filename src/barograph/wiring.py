@@ -2,6 +2,7 @@
 
 import logging
 import os
+import ssl
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -12,7 +13,7 @@ from pathlib import Path
 from barograph.config import Settings
 from barograph.domain.errors import ConfigurationError
 from barograph.domain.period import Period
-from barograph.domain.time import MINUTE, parse_zone
+from barograph.domain.time import MINUTE, SECOND, parse_zone
 from barograph.jobs.in_process import InProcessRunner
 from barograph.ports.clock import Clock
 from barograph.ports.reading_store import ReadingStore
@@ -47,6 +48,9 @@ from barograph.transport.http.app import HttpApplication
 from barograph.transport.http.short_ingest import ShortIngest
 from barograph.transport.http.systems.routers import routers as routers_of_systems
 from barograph.transport.mqtt.access import MqttAccess
+from barograph.transport.mqtt.bridge import BridgeOptions, MqttBridge
+from barograph.transport.mqtt.bridge_state import BridgeState
+from barograph.transport.mqtt.broker_address import BrokerAddress
 from barograph.transport.mqtt.listener import MqttListener
 from barograph.transport.mqtt.storage import MqttStorage
 from barograph.transport.mqtt.tls import TlsCertificate
@@ -57,6 +61,7 @@ logger = logging.getLogger(__name__)
 
 CATALOG_FILE = "data.db"
 MQTT_FILE = "mqtt.db"
+BRIDGE_FILE = "mqtt-bridge.json"
 READINGS_DIRECTORY = "readings"
 BACKUPS_DIRECTORY = "backups"
 _HELD_READING_BYTES = 32
@@ -71,6 +76,7 @@ class Program:
     app: HttpApplication
     shortcut: ShortIngest
     mqtt: MqttListener | None
+    bridge: MqttBridge | None
     close: Callable[[], None]
     """Commits what was accepted and releases everything; call it once."""
 
@@ -146,14 +152,16 @@ def build(settings: Settings, clock: Clock | None = None) -> Program:
         pages = partial(web_router, newest_page="parameters" in settings.apis)
         systems = routers_of_systems(settings.apis, parameters_count=settings.parameters_n)
         app = HttpApplication(core, access, extra=(admin_router, pages, *systems))
-        mqtt = _mqtt(core, access, settings, opened) if settings.mqtt else None
+        bridge = _bridge(core, access, settings) if settings.mqtt_bridge else None
+        served = settings.mqtt and bridge is None
+        mqtt = _mqtt(core, access, settings, opened) if served else None
         housekeeping = Housekeeping(_chores(core, settings))
         runner.start(jobs)
         opened.callback(runner.stop)
         housekeeping.start()
         opened.callback(housekeeping.close)
         close = opened.pop_all().close
-    return Program(core, access, app, ShortIngest(core, access), mqtt, close)
+    return Program(core, access, app, ShortIngest(core, access), mqtt, bridge, close)
 
 
 def _mqtt(core: Core, access: Access, settings: Settings, opened: ExitStack) -> MqttListener:
@@ -171,6 +179,48 @@ def _mqtt(core: Core, access: Access, settings: Settings, opened: ExitStack) -> 
         )
     except ValueError as error:
         raise ConfigurationError(f"limits of MQTT: {error}") from None
+
+
+def _bridge(core: Core, access: Access, settings: Settings) -> MqttBridge:
+    for name in ("mqtt_port", "mqtt_tls_certificate", "mqtt_tls_key"):
+        if getattr(settings, name) is not None:
+            raise ConfigurationError(
+                f"{name}: with mqtt_bridge Barograph is a client of that broker and serves no MQTT "
+                "itself; set one of the two"
+            )
+    group = core.catalog.secrets.get_or_create(
+        "mqtt_bridge_group", b"barograph-" + os.urandom(8).hex().encode()
+    )
+    broker = BrokerAddress.parse(settings.mqtt_bridge)
+    options = BridgeOptions(
+        broker,
+        _trust(settings.mqtt_bridge_ca) if broker.tls else None,
+        user=settings.mqtt_bridge_user,
+        group=settings.mqtt_bridge_group,
+        default_group=group.decode(),
+        session_seconds=settings.mqtt_bridge_session // SECOND,
+    )
+    try:
+        return MqttBridge(
+            core,
+            MqttAccess(core.registry, core.accounts, access, open=settings.auth == "open"),
+            Topics(core.registry, map(Template.parse, settings.mqtt_topics)),
+            BridgeState(settings.data_dir / BRIDGE_FILE, settings.mqtt_bridge_client_id),
+            options,
+            auto_create=settings.auto_create_devices,
+        )
+    except ValueError as error:
+        raise ConfigurationError(f"mqtt_bridge: {error}") from None
+
+
+def _trust(authority: Path | None) -> ssl.SSLContext:
+    """Whose certificates are believed; raises `ConfigurationError`."""
+    try:
+        return ssl.create_default_context(cafile=authority)
+    except OSError as error:
+        raise ConfigurationError(
+            f"mqtt_bridge_ca {authority}: {error.strerror or 'no certificate in PEM'}"
+        ) from None
 
 
 def certificate_of(settings: Settings) -> TlsCertificate | None:

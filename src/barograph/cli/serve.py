@@ -19,6 +19,7 @@ from barograph.config import Settings
 from barograph.domain.errors import ConfigurationError
 from barograph.transport.http.access import is_loopback
 from barograph.transport.http.server import HttpServer, bind
+from barograph.transport.mqtt.broker_address import BrokerAddress
 
 logger = logging.getLogger(__name__)
 
@@ -107,7 +108,7 @@ def _port_of(sockets: list[socket.socket]) -> int | None:
 
 
 def _bind_mqtt(settings: Settings) -> MqttSockets:
-    if not settings.mqtt:
+    if not settings.mqtt or settings.mqtt_bridge:
         return MqttSockets([], [])
     plain = _bind_plain(settings) if settings.mqtt_plain else []
     tls = []
@@ -155,6 +156,8 @@ async def _until_signal(server: HttpServer, program: wiring.Program, mqtt: MqttS
         program.app.streams.close()
         if program.mqtt is not None:
             program.mqtt.stop()
+        if program.bridge is not None:
+            program.bridge.stop()
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop)
@@ -164,6 +167,8 @@ async def _until_signal(server: HttpServer, program: wiring.Program, mqtt: MqttS
         group.create_task(server.run())
         if program.mqtt is not None:
             group.create_task(program.mqtt.run(mqtt.plain, mqtt.tls))
+        if program.bridge is not None:
+            group.create_task(program.bridge.run())
 
 
 def _runner() -> asyncio.Runner:
@@ -190,6 +195,8 @@ def _banner(program: wiring.Program, settings: Settings, url: str, mqtt: MqttSoc
         say(f"  MQTT       {_name(settings.host)}:{mqtt.port}{_instead(settings, mqtt.port)}")
     if mqtt.tls_port is not None:
         say(f"  MQTT, TLS  {_name(settings.host)}:{mqtt.tls_port}")
+    if settings.mqtt_bridge:
+        say(f"  MQTT       by {BrokerAddress.parse(settings.mqtt_bridge)}")
     say(f"  data       {settings.data_dir.absolute()}")
     if is_loopback(settings.host) and settings.auth == "auto":
         say("  access     this machine's user needs no password; others cannot connect")

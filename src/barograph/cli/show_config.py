@@ -13,10 +13,8 @@ from barograph import config
 from barograph.cli.output import print_table, say
 from barograph.cli.target import ConfigFile
 from barograph.config import Entry, Settings
-from barograph.domain.time import DAY, SECOND
 
-_PASSWORD = re.compile("://[^@/]*@")
-_LENGTHS = frozenset({"round_time", "retention"})
+_PASSWORD = re.compile("://[^/]*@")
 
 
 def show_config(
@@ -75,21 +73,13 @@ def _text(entry: Entry, value: Any) -> str:
         return ""
     if isinstance(value, frozenset | tuple):
         return ",".join(_listed(value))
-    if entry.name in _LENGTHS:
-        return _length(value)
+    if entry.is_length:
+        return config.length_text(value)
     return _PASSWORD.sub("://***@", str(value))
 
 
 def _listed(value: frozenset[str] | tuple[str, ...]) -> list[str]:
     return sorted(value) if isinstance(value, frozenset) else list(value)
-
-
-def _length(microseconds: int) -> str:
-    if microseconds == 0:
-        return "0"
-    if microseconds % DAY == 0:
-        return f"{microseconds // DAY}d"
-    return f"{microseconds // SECOND}s"
 
 
 def _toml() -> Iterator[str]:
@@ -114,7 +104,7 @@ def _toml_value(entry: Entry) -> str:
         return ""
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, int | float) and entry.name not in _LENGTHS:
+    if isinstance(value, int | float) and not entry.is_length:
         return str(value)
     if isinstance(value, frozenset | tuple):
         return "[" + ", ".join(f'"{one}"' for one in _listed(value)) + "]"

@@ -54,6 +54,9 @@ class Limits:
     mqtt_receive_max: int = _limit(
         100, "MQTT messages of one client that may wait for their acknowledgement (5.0)."
     )
+    mqtt_bridge_receive_max: int = _limit(
+        1_000, "Messages of the external MQTT broker that may wait for their acknowledgement (5.0)."
+    )
     password_chars_min: int = _limit(8, "The shortest password.")
     password_chars_max: int = _limit(1024, "The longest password.")
     page_items_max: int = _limit(1_000, "Items of one page of a list.")

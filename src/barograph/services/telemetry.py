@@ -21,6 +21,9 @@ class Telemetry:
     http_writes_refused: int = 0
     mqtt_messages: int = 0
     mqtt_messages_refused: int = 0
+    mqtt_bridge: str | None = None
+    """What keeps the bridge from its MQTT broker, empty while it is connected; None: no bridge."""
+    mqtt_bridge_connections: int = 0
 
     def committed(self, readings: int, seconds: float) -> None:
         """Count one commit."""

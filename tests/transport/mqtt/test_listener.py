@@ -7,34 +7,15 @@ import threading
 
 import pytest
 
-from barograph.domain.errors import Unavailable
 from barograph.mqtt import packets as p
 from barograph.mqtt.decode import decode
 from barograph.mqtt.encode import encode
 from barograph.mqtt.framing import Framing
-from barograph.services.writer import Writer
 from barograph.transport.http.access import Access
 from barograph.transport.mqtt.access import MqttAccess
 from barograph.transport.mqtt.listener import MqttListener
 from barograph.transport.mqtt.storage import MqttStorage
 from barograph.transport.mqtt.topics import Topics
-
-
-class Gate:
-    """A store behind a gate, which may also break."""
-
-    def __init__(self, store):
-        self._store = store
-        self.open = threading.Event()
-        self.open.set()
-        self.failures = 0
-
-    def append(self, batch):
-        assert self.open.wait(20)
-        if self.failures:
-            self.failures -= 1
-            raise Unavailable("the disk is away")
-        self._store.append(batch)
 
 
 class Client:
@@ -75,17 +56,6 @@ class Client:
             return True
         finally:
             self.socket.settimeout(20)
-
-
-@pytest.fixture
-def gate(core):
-    """A gate before the store, with a writer that takes 100 readings at most."""
-    core.writer.close()
-    gate = Gate(core.store)
-    core.writer = Writer(
-        gate, backlog_readings_max=100, on_commit=(core.latest.update,), telemetry=core.telemetry
-    )
-    return gate
 
 
 @pytest.fixture

@@ -65,6 +65,17 @@ class _Telemetry:
             ),
         ):
             yield CounterMetricFamily(f"barograph_{name}", text, value)
+        if seen.mqtt_bridge is not None:
+            yield CounterMetricFamily(
+                "barograph_mqtt_bridge_connections",
+                "Connections made to the external MQTT broker.",
+                seen.mqtt_bridge_connections,
+            )
+            yield GaugeMetricFamily(
+                "barograph_mqtt_bridge_connected",
+                "Whether messages of the external MQTT broker arrive.",
+                int(not seen.mqtt_bridge),
+            )
         yield self._commits()
         for name, text, value in (
             (

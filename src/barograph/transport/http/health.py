@@ -1,5 +1,7 @@
 """`/healthz` and `/readyz`: whether the program lives, and whether it can do its work."""
 
+from typing import Literal
+
 from fastapi import APIRouter, Response
 from pydantic import BaseModel
 
@@ -15,6 +17,15 @@ class Alive(BaseModel):
     status: str
 
 
+class Ready(BaseModel):
+    """The program can store and answer."""
+
+    status: Literal["ok", "degraded"]
+    """`degraded`: something else that was set up does not work, and is named."""
+    mqtt_bridge: str | None = None
+    """Where there is a bridge: `connected`, or what keeps it from its broker."""
+
+
 def router(core: Core) -> APIRouter:
     """For whatever watches over the program; neither needs a credential."""
     routes = APIRouter(tags=["health"])
@@ -24,13 +35,22 @@ def router(core: Core) -> APIRouter:
         """The program answers requests."""
         return answer({"status": "ok"})
 
-    @routes.get("/readyz", response_model=Alive, responses=responses(503), summary="Ready?")
+    @routes.get("/readyz", response_model=Ready, responses=responses(503), summary="Ready?")
     def ready() -> Response:
-        """The catalog answers and readings can be stored, found out by looking."""
+        """The catalog answers and readings can be stored, found out by looking.
+
+        A bridge without its MQTT broker is `degraded` and not a 503: the program still takes
+        readings over HTTP and answers, and taking it out of service would help nobody.
+        """
         core.catalog.check()
         health = core.store.health()
         if not health.writable:
             raise Unavailable(f"readings cannot be stored now: {health.detail}")
-        return answer({"status": "ok"})
+        bridge = core.telemetry.mqtt_bridge
+        if bridge is None:
+            return answer({"status": "ok"})
+        return answer(
+            {"status": "degraded" if bridge else "ok", "mqtt_bridge": bridge or "connected"}
+        )
 
     return routes

@@ -56,8 +56,10 @@ class Target:
 class Publisher:
     """Who publishes, and the topics it used."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, topics_max: int = _TOPICS_REMEMBERED_MAX) -> None:
+        """`topics_max`: how many topics are remembered; only a cache."""
         self.name = name
+        self.topics_max = topics_max
         self.targets: dict[bytes, Target] = {}
         self.generation = -1
         """Of the registry, when the targets were found."""
@@ -180,7 +182,7 @@ class MqttIngest:
                 require_device(who, place.device, write=True)
             except BarographError:
                 return Target(place)
-        if len(publisher.targets) >= _TOPICS_REMEMBERED_MAX:
+        if len(publisher.targets) >= publisher.topics_max:
             publisher.targets.clear()
         publisher.targets[topic] = target
         return target

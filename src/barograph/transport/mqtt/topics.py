@@ -43,6 +43,11 @@ class Template:
             raise ValueError(f"{text!r}: other levels are plain words or +")
         return cls(levels)
 
+    @property
+    def filter(self) -> str:
+        """The topic filter of all topics that may fit."""
+        return "/".join(_ANY if level in {_DEVICE, _METRIC} else level for level in self.levels)
+
     def match(self, levels: list[str]) -> tuple[str, str | None] | None:
         """The device and the metric that a topic of these levels names, if it fits."""
         if len(levels) != len(self.levels):
@@ -101,6 +106,10 @@ class Topics:
                 key, metric = found
                 return Place(key, self._registry.device(key), metric)
         return None
+
+    def filters(self) -> list[str]:
+        """Topic filters that match every topic with readings."""
+        return list(dict.fromkeys([f"{PREFIX}#", *(one.filter for one in self._templates)]))
 
     def of_filter(self, topic_filter: str) -> Place | None:
         """The place below which all topics lie that match the filter; None for a wider one."""

@@ -1,0 +1,496 @@
+"""The bridge: Barograph as a client of an external broker, such as Mosquitto, EMQX or RabbitMQ.
+
+    OFF ──dial──> connecting ──CONNACK──> subscribing ──SUBACK──> connected
+     ^                                                               │
+     └──────────── pause (doubling, at random) <── any end ──────────┘
+
+Rules:
+- The session outlives connections and restarts: the client identifier is kept (`bridge_state.py`),
+  clean start is off. What the broker gives us at QoS 1 is acknowledged after its commit; what it
+  gives us again is the same reading.
+- Several Barographs on one catalog share the messages: `$share/<group>/…`, where the broker has
+  shared subscriptions. 5.0 says so in CONNACK; for 3.1.1, which cannot, only a group that is set
+  counts, for a broker without them takes such a filter and then sends nothing.
+- 5.0 is spoken where the broker does, else 3.1.1.
+- A retained message that comes because we subscribed is old, and was a reading when it was new.
+- Nothing that arrives ends the bridge: what cannot be read is counted, logged once per device and
+  minute, and acknowledged, for the broker would only send it again.
+- While more waits to be stored than `peer.UNSTORED_BYTES_MAX`, the socket is not read; the broker
+  keeps what it has. On 5.0 it also holds back after `mqtt_bridge_receive_max` messages.
+"""
+
+import asyncio
+import contextlib
+import logging
+import ssl
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Protocol
+
+from barograph.domain.errors import BarographError
+from barograph.mqtt import RETAIN, Batch, Closed, MqttLimits, Published, Reason
+from barograph.mqtt.client import Client, ClientEvent, Connected, Subscribed, TooLarge
+from barograph.mqtt.packets import V3, V5, Connect, Options
+from barograph.mqtt.properties import NONE, Properties
+from barograph.mqtt.reason import FAILURE
+from barograph.services.core import Core
+from barograph.transport.mqtt.access import STRANGER_NAME, MqttAccess
+from barograph.transport.mqtt.backoff import Backoff
+from barograph.transport.mqtt.bridge_state import BridgeState
+from barograph.transport.mqtt.broker_address import BrokerAddress
+from barograph.transport.mqtt.handover import Handover, Handovers
+from barograph.transport.mqtt.peer import HeldSocket
+from barograph.transport.mqtt.readings import MqttIngest, Publisher, Taken
+from barograph.transport.mqtt.rights import Rights
+from barograph.transport.mqtt.topics import Topics
+
+logger = logging.getLogger(__name__)
+
+_THREADS = 4
+_TOPICS_MAX = 20_000
+"""Topics whose series are remembered; only a cache. All devices of the broker come through here."""
+_KEEP_ALIVE_SECONDS = 30
+_CONNECT_SECONDS_MAX = 10.0
+_TICK_SECONDS = 1.0
+_PAUSE_SECONDS_FIRST = 0.5
+_PAUSE_SECONDS_MAX = 30.0
+_LASTING_SECONDS = 10.0
+"""A connection that lasted so long was a success: the pause after it is a short one."""
+_GRACE_SECONDS = 10.0
+_SAY_SECONDS = 60.0
+_FOREVER_SECONDS = 0xFFFF_FFFE
+
+
+@dataclass(frozen=True, slots=True)
+class BridgeOptions:
+    """The settings of the bridge."""
+
+    broker: BrokerAddress
+    tls: ssl.SSLContext | None = None
+    """Given where the address asks for TLS."""
+    user: str = ""
+    """Whose the messages are: the name of a user; empty: nobody's."""
+    group: str = ""
+    """Of the shared subscription, as set; empty: one for all that use this catalog."""
+    default_group: str = "barograph"
+    """That one."""
+    session_seconds: int = 0
+    """How long the broker shall keep our session while we are away (5.0)."""
+
+
+class _NotNow(Exception):
+    """Why there is no connection, in words for the log and `/readyz`."""
+
+
+class _Line(HeldSocket):
+    """The socket to the broker."""
+
+    def __init__(self, bridge: "_Host") -> None:
+        super().__init__()
+        self._bridge = bridge
+
+    def data_received(self, data: bytes) -> None:
+        self._bridge.received(self, data)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._bridge.writable(room=False)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._bridge.writable(room=True)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._bridge.lost()
+
+
+class _Host(Protocol):
+    """What a line tells the bridge."""
+
+    def received(self, line: _Line, data: bytes) -> None: ...
+    def writable(self, *, room: bool) -> None: ...
+    def lost(self) -> None: ...
+
+
+class MqttBridge:
+    """Brings the readings of an external broker in. Everything here runs on the event loop."""
+
+    def __init__(
+        self,
+        core: Core,
+        access: MqttAccess,
+        topics: Topics,
+        state: BridgeState,
+        options: BridgeOptions,
+        *,
+        auto_create: bool,
+    ) -> None:
+        """Raises `ValueError` where the limits contradict the engine's."""
+        self._core = core
+        self._access = access
+        self._topics = topics
+        self._state = state
+        self._options = options
+        rights = Rights(access, topics, auto_create=auto_create)
+        self._ingest = MqttIngest(core, access, rights, topics)
+        self._client = Client(
+            MqttLimits(
+                packet_bytes_max=core.limits.mqtt_packet_bytes_max,
+                first_packet_bytes_max=core.limits.mqtt_first_packet_bytes_max,
+                connect_seconds_max=_CONNECT_SECONDS_MAX,
+                receive_maximum=core.limits.mqtt_bridge_receive_max,
+                topic_alias_maximum=0,  # plain packets are read faster than short ones
+                permitted_topics_max=_TOPICS_MAX,
+            )
+        )
+        self._publisher = Publisher(STRANGER_NAME, _TOPICS_MAX)
+        self._generation = -1
+        self._line: _Line | None = None
+        self._closed = Closed(Reason.UNSPECIFIED_ERROR, "")
+        """How the last connection ended."""
+        self._refused = ""
+        """Why we left, where it was our decision."""
+        self._answered = False
+        """Whether the broker said anything on this connection."""
+        self._version = V5
+        """What the broker speaks, as far as we know."""
+        self._since = 0.0
+        """When we began to get messages on it."""
+        self._filters: list[str] = []
+        """What we ask for on it."""
+        self._backoff = Backoff(_PAUSE_SECONDS_FIRST, _PAUSE_SECONDS_MAX)
+        self._stop = asyncio.Event()
+        self._woken = asyncio.Event()
+        self._said = ""
+        self._said_at = -_SAY_SECONDS
+        self._said_large_at = -_SAY_SECONDS
+        core.telemetry.mqtt_bridge = "not connected yet"
+
+    async def run(self) -> None:
+        """Serve until `stop`, then let what came in be stored and acknowledged."""
+        with ThreadPoolExecutor(_THREADS, "barograph-bridge") as threads:
+            self._handovers = Handovers(self._core, self._ingest, threads, self._settled)
+            while not self._stop.is_set():
+                try:
+                    trouble = await self._connection()
+                except _NotNow as error:
+                    trouble = str(error)
+                if self._stop.is_set():
+                    break
+                if self._since and time.monotonic() - self._since > _LASTING_SECONDS:
+                    self._backoff.reset()
+                pause = self._backoff.pause()
+                self._complain(trouble, pause)
+                await self._pause(pause)
+            await self._finish()
+        self._core.telemetry.mqtt_bridge = "stopped"
+
+    def stop(self) -> None:
+        """Read no more, finish what came in, then end."""
+        self._stop.set()
+        self._woken.set()
+
+    # A connection.
+
+    async def _connection(self) -> str:
+        """One connection, from its opening to its end; returns why it ended, raises `_NotNow`."""
+        self._since = 0.0
+        name = await self._publisher_name()
+        if name != self._publisher.name:
+            self._publisher = Publisher(name, _TOPICS_MAX)
+        self._generation = self._core.registry.generation
+        end = await self._speak(self._version)
+        unknown = end.reason is Reason.UNSUPPORTED_PROTOCOL_VERSION or not self._answered
+        if unknown and self._version == V5 and not self._stop.is_set():
+            # A broker without 5.0 says so, or just hangs up.
+            self._version = V3
+            end = await self._speak(V3)
+        if not self._answered:
+            self._version = V5
+        return _words_of(end)
+
+    async def _publisher_name(self) -> str:
+        """Who the messages are from, as `MqttAccess` knows them."""
+        name = self._options.user
+        if not name:
+            return STRANGER_NAME
+        try:
+            user = await asyncio.to_thread(self._core.catalog.users.find, name)
+        except BarographError as error:
+            raise _NotNow(str(error)) from None
+        if user is None:
+            raise _NotNow(f"there is no user {name!r} (mqtt_bridge_user)")
+        if user.role == "viewer":
+            raise _NotNow(f"the user {name!r} (mqtt_bridge_user) is a viewer and writes nothing")
+        return f"user:{user.id}"
+
+    async def _speak(self, version: int) -> Closed:
+        """Connect with this version, and go on until the connection ends; returns how it did."""
+        broker, client = self._options.broker, self._client
+        self._answered, self._refused = False, ""
+        self._closed = Closed(Reason.UNSPECIFIED_ERROR, "the broker closed the connection")
+        line = await self._dial()
+        expiry = Properties(session_expiry=self._options.session_seconds)
+        connect = Connect(
+            version,
+            self._state.client_id,
+            clean_start=False,
+            keep_alive=_KEEP_ALIVE_SECONDS,
+            username=broker.username,
+            password=None if broker.password is None else broker.password.encode(),
+            properties=expiry if version == V5 else NONE,
+        )
+        self._line = line
+        client.open(connect, time.monotonic())
+        self._flush()
+        try:
+            while not line.gone and not self._stop.is_set():
+                await self._sleep(_TICK_SECONDS)
+                self._tick(line)
+            if self._stop.is_set():
+                await self._leave(line)
+        finally:
+            line.abort()
+            self._line = None
+            self._see_to(line, client.lost(), 0)
+        return self._closed
+
+    async def _dial(self) -> _Line:
+        broker = self._options.broker
+        try:
+            async with asyncio.timeout(_CONNECT_SECONDS_MAX):
+                _, line = await asyncio.get_running_loop().create_connection(
+                    lambda: _Line(self), broker.host, broker.port, ssl=self._options.tls
+                )
+        except TimeoutError:
+            raise _NotNow(f"no answer within {_CONNECT_SECONDS_MAX:.0f} s") from None
+        except (OSError, UnicodeError) as error:
+            raise _NotNow(_words(error, broker)) from None
+        return line
+
+    def _tick(self, line: _Line) -> None:
+        self._see_to(line, self._client.tick(time.monotonic(), listening=not line.held), 0)
+        self._check_user()
+        self._flush()
+        line.enforce(asyncio.get_running_loop().time())
+
+    def _check_user(self) -> None:
+        """Leave when the user is gone whose the messages are, before one is refused for it."""
+        generation = self._core.registry.generation
+        if generation == self._generation:
+            return
+        self._generation = generation
+        who = self._access.principal(self._publisher.name)
+        if who is None or who.role == "viewer":
+            self._refused = "the user of mqtt_bridge_user is no more, or may not write"
+            self._client.disconnect()
+
+    async def _leave(self, line: _Line) -> None:
+        """Let what came in be stored and acknowledged, then say goodbye. The session stays."""
+        line.hold()
+        await self._until(lambda: line.gone or not len(self._handovers))
+        self._client.disconnect()
+        self._flush()
+        await self._until(lambda: line.gone)
+
+    async def _finish(self) -> None:
+        """What is still to be stored is tried for a while more, then left to the broker."""
+        await self._until(lambda: not len(self._handovers))
+        self._handovers.give_up()
+        await self._until(lambda: not len(self._handovers))
+
+    # For the line.
+
+    def received(self, line: _Line, data: bytes) -> None:
+        self._answered = True
+        self._check_user()
+        self._see_to(line, self._client.feed(data, time.monotonic()), len(data))
+        self._flush()
+
+    def writable(self, *, room: bool) -> None:
+        if room:
+            self._client.resume(time.monotonic())
+            self._flush()
+        else:
+            self._client.pause()
+
+    def lost(self) -> None:
+        self._woken.set()
+
+    # Events of the engine.
+
+    def _see_to(self, line: _Line, events: Sequence[ClientEvent], size: int) -> None:
+        for event in events:
+            match event:
+                case Batch():
+                    self._take(line, event, size)
+                case Connected():
+                    self._subscribe(event)
+                case Subscribed():
+                    self._subscribed(event)
+                case TooLarge():
+                    self._too_large(event)
+                case Closed():
+                    self._closed = event
+                    if self._refused:
+                        self._closed = Closed(Reason.UNSPECIFIED_ERROR, self._refused)
+
+    def _take(self, line: _Line, messages: Batch, size: int) -> None:
+        publishes = messages.publishes
+        if any(one[2] & RETAIN for one in publishes):
+            publishes = [one for one in publishes if not one[2] & RETAIN]
+        taken = self._read(publishes)
+        line.owe(size)
+        self._handovers.begin(Handover(self._publisher, taken, line, messages, size))
+
+    def _read(self, publishes: Sequence[Published]) -> Taken:
+        """The readings. A message that no decoder was made for must not stop those behind it."""
+        try:
+            return self._ingest.take(self._publisher, publishes)
+        except Exception:
+            if len(publishes) == 1:
+                logger.exception("a message to %r is left out", publishes[0][0][:80])
+                return Taken(refused={0: Reason.PAYLOAD_FORMAT_INVALID})
+            whole = Taken()
+            for i, one in enumerate(publishes):
+                part = self._read([one])
+                whole.messages += part.messages
+                whole.batches += part.batches
+                if part.refused:
+                    whole.refused[i] = part.refused[0]
+                whole.unfinished += [(i, place, found) for _, place, found in part.unfinished]
+            return whole
+
+    def _settled(self, handovers: list[Handover]) -> None:
+        """The readings are stored, or cannot be now: acknowledge them, or let them come again."""
+        now, client = time.monotonic(), self._client
+        for handover in handovers:
+            refused = handover.taken.refused.values()
+            if handover.peer is not None:
+                handover.peer.owe(-handover.size)
+            assert handover.messages is not None
+            if Reason.UNSPECIFIED_ERROR in refused:
+                client.abandon(handover.messages)
+            else:
+                self._core.telemetry.mqtt_messages_refused += len(refused)
+                client.acknowledge(handover.messages, now)
+        self._flush()
+        self._woken.set()
+
+    def _subscribe(self, event: Connected) -> None:
+        options = Options(qos=1, retain_handling=2 if self._client.version == V5 else 0)
+        self._filters = self._wanted(event)
+        stale = self._state.filters.difference(self._filters)
+        if stale and event.session_present:
+            self._client.unsubscribe(sorted(stale))
+        self._client.subscribe([(one, options) for one in self._filters])
+
+    def _wanted(self, event: Connected) -> list[str]:
+        group = self._options.group
+        if self._client.version == V5:
+            shared = event.properties.shared_available != 0
+            if group and not shared:
+                logger.warning(
+                    "the MQTT broker has no shared subscriptions: mqtt_bridge_group does nothing, "
+                    "and several workers would each get every message"
+                )
+            group = (group or self._options.default_group) if shared else ""
+        prefix = f"$share/{group}/" if group else ""
+        return [prefix + one for one in self._topics.filters()]
+
+    def _subscribed(self, event: Subscribed) -> None:
+        for name, reason in zip(self._filters, event.reasons, strict=False):
+            if reason >= FAILURE:
+                self._refused = f"the broker refuses the subscription to {name} (0x{reason:02X})"
+                self._client.disconnect()
+                return
+            if not reason:
+                logger.warning(
+                    "the MQTT broker grants %s at QoS 0 only: messages may be lost", name
+                )
+        self._state.asked_for(self._filters)
+        self._since = time.monotonic()
+        telemetry = self._core.telemetry
+        telemetry.mqtt_bridge = ""
+        telemetry.mqtt_bridge_connections += 1
+        self._said = ""
+        logger.info(
+            "connected to the MQTT broker %s as %s (MQTT %s): %s",
+            self._options.broker,
+            self._state.client_id,
+            "5.0" if self._client.version == V5 else "3.1.1",
+            ", ".join(self._filters),
+        )
+
+    def _too_large(self, event: TooLarge) -> None:
+        self._core.telemetry.mqtt_messages_refused += 1
+        now = time.monotonic()
+        if now > self._said_large_at + _SAY_SECONDS:
+            self._said_large_at = now
+            logger.warning(
+                "a message to %r is left out: it has %d bytes, and limits.mqtt_packet_bytes_max is %d",
+                event.topic[:80],
+                event.size,
+                self._core.limits.mqtt_packet_bytes_max,
+            )
+
+    # Within.
+
+    def _flush(self) -> None:
+        data = self._client.take(time.monotonic())
+        if self._line is not None and (data or self._client.closed):
+            self._line.write(data, close=self._client.closed)
+
+    def _complain(self, trouble: str, pause: float) -> None:
+        """Say what is wrong: when it is something new, and now and then."""
+        self._core.telemetry.mqtt_bridge = trouble
+        now = time.monotonic()
+        if trouble != self._said or now > self._said_at + _SAY_SECONDS:
+            self._said, self._said_at = trouble, now
+            logger.warning(
+                "the MQTT broker %s: %s; trying again in %.1f s",
+                self._options.broker,
+                trouble,
+                pause,
+            )
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait; `stop` ends it."""
+        until = time.monotonic() + seconds
+        while not self._stop.is_set() and (left := until - time.monotonic()) > 0:
+            await self._sleep(left)
+
+    async def _sleep(self, seconds: float) -> None:
+        """Wait, but not once something happened that the caller must look at."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._woken.wait()
+        self._woken.clear()
+
+    async def _until(self, done: Callable[[], bool]) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_GRACE_SECONDS):
+                while not done():
+                    await self._sleep(_GRACE_SECONDS)
+
+
+def _words(error: Exception, broker: BrokerAddress) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted: {error.verify_message} (see mqtt_bridge_ca)"
+    if isinstance(error, ssl.SSLError):
+        return f"no TLS there ({error.reason or error}): is {broker.port} its port for mqtts?"
+    return getattr(error, "strerror", None) or str(error)
+
+
+def _words_of(end: Closed) -> str:
+    if end.reason is Reason.SESSION_TAKEN_OVER:
+        return (
+            "another client came with our client identifier: give each Barograph a "
+            "mqtt_bridge_client_id of its own"
+        )
+    if end.reason is Reason.UNSPECIFIED_ERROR:
+        return end.message
+    return f"{end.message} ({end.reason.name.lower().replace('_', ' ')})"
