@@ -7,7 +7,7 @@ Rules:
 - The publish path does not use `Publish` at all: see `intake.py` (in) and `delivery.py` (out).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from barograph.mqtt.properties import NONE, Properties
@@ -77,7 +77,7 @@ class Connect:
     clean_start: bool
     keep_alive: int
     username: str | None = None
-    password: bytes | None = None
+    password: bytes | None = field(default=None, repr=False)
     will: Will | None = None
     properties: Properties = NONE
 

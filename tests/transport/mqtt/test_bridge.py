@@ -208,7 +208,18 @@ def broker():
 class Running:
     """A bridge in a thread of its own."""
 
-    def __init__(self, core, directory, port, *, templates=(), auto_create=True, **options):
+    def __init__(
+        self,
+        core,
+        directory,
+        port,
+        *,
+        templates=(),
+        auto_create=True,
+        username=None,
+        password=None,
+        **options,
+    ):
         access = MqttAccess(
             core.registry,
             core.accounts,
@@ -220,7 +231,7 @@ class Running:
             access,
             Topics(core.registry, map(Template.parse, templates)),
             BridgeState(directory / "bridge.json"),
-            BridgeOptions(BrokerAddress("127.0.0.1", port), **options),
+            BridgeOptions(BrokerAddress("127.0.0.1", port, False, username, password), **options),
             auto_create=auto_create,
         )
         self.core = core
@@ -270,7 +281,7 @@ def stored(core):
     found = []
     for device in core.registry.devices():
         for metric, series in core.registry.series_of(device.id).items():
-            for chunk in core.store.read([series]):
+            for chunk in core.store.scan([series]):
                 found += [
                     (device.key, metric, int(time) // 1_000_000, float(value))
                     for time, value in zip(chunk.times, chunk.values, strict=True)
@@ -296,13 +307,15 @@ class TestConnecting:
         bridging()
         assert broker.accept(present=True).connect.client_id == first.connect.client_id
 
-    def test_the_credentials_are_sent_and_appear_in_no_log(self, core, tmp_path, broker, caplog):
+    def test_the_credentials_are_sent_and_appear_in_no_log(self, bridging, broker, caplog):
         caplog.set_level(logging.DEBUG)
-        address = BrokerAddress("127.0.0.1", broker.port, False, "anna", "secret")
-        bridge = Running(core, tmp_path, broker.port)
-        bridge.stop(wait=False)
-        bridge.bridge._options = BridgeOptions(address)
-        bridge.stop()
+        bridge = bridging(username="anna", password="secret")
+        link = broker.meet()
+        assert (link.connect.username, link.connect.password) == ("anna", b"secret")
+        assert "secret" not in repr(link.connect)
+        link.send(p.Connack(False, Reason.BAD_USER_NAME_OR_PASSWORD))
+        bridge.until("bad user name or password")
+        assert "127.0.0.1" in caplog.text
         assert "secret" not in caplog.text
 
     def test_a_broker_without_5_0_gets_3_1_1(self, bridging, broker):
@@ -427,6 +440,8 @@ class TestReadings:
         fleet.device("a")
         bridging()
         link = broker.accept()
+        link.publish("devices/device-1/x", timed(0), 6)
+        link.acknowledged(1)
         gate.open.clear()
         link.publish("devices/device-1/x", timed(1), 7)
         link.close()
@@ -437,6 +452,7 @@ class TestReadings:
         gate.open.set()
         assert link.acknowledged(2) == [7, 8]
         assert stored(core) == [("device-1", "x", START, 1.0), ("device-1", "x", START + 1, 2.0)]
+        assert core.telemetry.readings_committed == 4
 
     def test_templates_and_documents_and_qos_0_are_taken(self, core, fleet, bridging, broker):
         fleet.device("a")
@@ -492,7 +508,7 @@ class TestReadings:
         assert link.acknowledged(1) == [99]
         assert stored(core) == [("device-1", "x", START, 1.0)]
         bridge.until("")
-        assert core.telemetry.mqtt_messages_refused == 10
+        assert core.telemetry.mqtt_messages_refused == 11
         complaints = [one.message for one in caplog.records if "'device-1'" in one.message]
         assert len(complaints) == 1
 
@@ -545,7 +561,8 @@ class TestReadings:
         link.acknowledged(1)
         gate.open.clear()
         link.socket.settimeout(1)
-        packet = encode(p.Publish("devices/device-1/data", b" " * 60_000 + b"1", 0), link.version)
+        payload = b" " * 60_000 + b'{"x": 1}'
+        packet = encode(p.Publish("devices/device-1/data", payload, 0), link.version)
         sent = 0
         with contextlib.suppress(TimeoutError):
             while sent < 40 << 20:
@@ -630,7 +647,7 @@ class TestOwners:
         link = broker.accept()
         bridge.until("")
         core.catalog.users.delete(anna.user_id)
-        core.registry.forget_user(anna.user_id)
+        core.registry.drop_user(anna.user_id)
         link.publish("devices/new/x", timed(1), 1)
         assert isinstance(link.receive(), p.Disconnect)
         bridge.until("no user 'anna'")
