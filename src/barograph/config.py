@@ -325,6 +325,8 @@ def entries() -> Iterator[Entry]:
         default = field.get_default(call_default_factory=True)
         environment = f"{ENVIRONMENT_PREFIX}{name.upper()}"
         is_length = any(getattr(one, "func", None) is _length for one in field.metadata)
+        if is_length:
+            default = _length(default)
         yield Entry(name, environment, default, field.description or "", is_length)
     for limit in dataclasses.fields(Limits):
         yield Entry(
