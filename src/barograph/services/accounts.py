@@ -300,6 +300,18 @@ class Accounts:
         self.audit.note(principal, "user.update", user.username, user.id, shown)
         return user
 
+    def change_own_password(
+        self, principal: Principal, old: str, new: str, address: str | None = None
+    ) -> User:
+        """Set one's own password, which here needs the old one of administrators, too.
+
+        Raises what `update` raises.
+        """
+        user = self.me(principal)
+        if user.password_hash is not None:
+            self._check_old_password(user, old, address)
+        return self.update(principal, user.id, old_password=old, password=new, address=address)
+
     def _check_old_password(self, user: User, old: str | None, address: str | None) -> None:
         try:
             self.check_password(user.username, old or "", address)

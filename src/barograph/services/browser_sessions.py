@@ -12,6 +12,7 @@ from barograph.domain.time import DAY
 from barograph.domain.user import Principal, Token, User
 from barograph.ports.catalog import Catalog
 from barograph.ports.clock import Clock
+from barograph.services.audit import Audit
 from barograph.services.registry import Registry
 from barograph.services.tokens import BROWSER_SESSION, is_token, new_token
 
@@ -30,6 +31,7 @@ class BrowserSessions:
         self._catalog = catalog
         self._registry = registry
         self._clock = clock
+        self._audit = Audit(catalog, registry, clock)
         self._key = catalog.secrets.get_or_create(_KEY_NAME, new_token().encode())
         self.lifetime = lifetime
         """Microseconds."""
@@ -46,6 +48,7 @@ class BrowserSessions:
             0, self._digest(text), user_id=user.id, name=BROWSER_SESSION, created_time=now
         )
         self._registry.put_token(self._catalog.tokens.create(token))
+        self._audit.note(user, "user.sign_in", user.username, user.id)
         return text
 
     def principal(self, cookie: str) -> Principal:

@@ -88,6 +88,10 @@ class Language:
         """A date and time of day, to the second."""
         return format_datetime(to_datetime(time, zone), "d MMM y HH:mm:ss", locale=self.locale)
 
+    def day(self, time: int, zone: tzinfo) -> str:
+        """A date."""
+        return format_datetime(to_datetime(time, zone), "d MMM y", locale=self.locale)
+
     def ago(self, time: int, now: int) -> str:
         """How long ago `time` was, in the largest unit that fits."""
         seconds = max(0, now - time) // SECOND

@@ -4,9 +4,31 @@ from fastapi import APIRouter, Request, Response
 
 from barograph.domain.errors import NotFound
 from barograph.services.core import Core
-from barograph.transport.web import api_docs, device, device_changes, newest, overview, sign_in
+from barograph.transport.web import (
+    api_docs,
+    audit_log,
+    device,
+    device_changes,
+    newest,
+    overview,
+    people,
+    profile,
+    sharing,
+    sign_in,
+)
 from barograph.transport.web.session import Visits
 from barograph.transport.web.site import Site, page_route
+
+_PARTS = (
+    overview,
+    sharing,
+    device,
+    device_changes,
+    sign_in,
+    audit_log,
+    people,
+    profile,
+)
 
 
 def router(core: Core, *, newest_page: bool = True) -> APIRouter:
@@ -18,7 +40,7 @@ def router(core: Core, *, newest_page: bool = True) -> APIRouter:
     visits = Visits(site)
     options = {"route_class": page_route(site), "include_in_schema": False}
     pages = APIRouter()
-    for part in (overview, device, device_changes, sign_in):
+    for part in _PARTS:
         pages.include_router(part.router(site, visits, options))
     if newest_page:
         pages.include_router(newest.router(site, visits, options))

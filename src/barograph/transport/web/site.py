@@ -52,6 +52,11 @@ _HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
 
+_PLACES = (
+    ("/", marked("Devices"), "devices", False),
+    ("/ui/people", marked("People"), "people", True),
+)
+
 _STATUS: Mapping[type[BarographError], int] = {
     MalformedInput: 400,
     InvalidInput: 422,
@@ -150,6 +155,36 @@ class Visit:
         """The address of this page, to come back to."""
         query = self.request.url.query
         return self.request.url.path + (f"?{query}" if query else "")
+
+    @property
+    def path(self) -> str:
+        """The address of this page without its query."""
+        return self.request.url.path
+
+    @property
+    def places(self) -> list[tuple[str, str, str]]:
+        """The navigation of this visitor: address, label (to be translated) and name of each."""
+        return [
+            (href, label, name)
+            for href, label, name, admins_only in _PLACES
+            if self.is_admin or not admins_only
+        ]
+
+    @property
+    def place(self) -> str:
+        """The name of the part of the site that this page is in."""
+        _, _, rest = self.path.partition("/ui/")
+        return rest.partition("/")[0] or "devices"
+
+    @property
+    def is_admin(self) -> bool:
+        """Whether the pages of administrators are this visitor's to see."""
+        return self.principal is not None and self.principal.is_admin
+
+    @property
+    def may_create(self) -> bool:
+        """Whether the visitor may make things, which viewers may not."""
+        return self.principal is not None and not self.principal.reads_only
 
     @property
     def base_url(self) -> str:

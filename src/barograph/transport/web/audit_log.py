@@ -1,0 +1,124 @@
+"""The page of administrators that says who did what."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Depends, Query
+from fastapi.responses import HTMLResponse
+
+from barograph.domain.audit import AuditEntry
+from barograph.domain.period import Period
+from barograph.domain.time import DAY
+from barograph.services.audit import KINDS
+from barograph.transport.web.language import marked
+from barograph.transport.web.session import Visits
+from barograph.transport.web.site import Site, Visit
+
+_PAGE = 50
+
+_KIND_TEXT = {
+    "user": marked("users"),
+    "token": marked("tokens"),
+    "device": marked("devices"),
+    "readings": marked("readings"),
+    "asset": marked("assets"),
+    "dashboard": marked("dashboards"),
+    "question": marked("questions"),
+    "report": marked("reports"),
+    "system": marked("system"),
+}
+_ACTION_TEXT = {
+    "user.create": marked("added the user"),
+    "user.update": marked("changed the user"),
+    "user.delete": marked("removed the user"),
+    "user.sign_in": marked("signed in as"),
+    "token.create": marked("made a token of"),
+    "token.revoke": marked("revoked a token of"),
+    "device.create": marked("added the device"),
+    "device.update": marked("changed the device"),
+    "device.delete": marked("deleted the device"),
+    "device.token": marked("replaced the token of the device"),
+    "device.share": marked("shared the device"),
+    "device.unshare": marked("stopped sharing the device"),
+    "readings.delete": marked("removed readings of the device"),
+    "asset.create": marked("added the asset"),
+    "asset.update": marked("changed the asset"),
+    "asset.delete": marked("removed the asset"),
+    "dashboard.create": marked("made the dashboard"),
+    "dashboard.update": marked("changed the dashboard"),
+    "dashboard.delete": marked("deleted the dashboard"),
+    "dashboard.share": marked("shared the dashboard"),
+    "dashboard.unshare": marked("stopped sharing the dashboard"),
+    "dashboard.link": marked("made a link to the dashboard"),
+    "dashboard.unlink": marked("revoked a link to the dashboard"),
+    "question.create": marked("saved the question"),
+    "question.delete": marked("removed the question"),
+    "system.backup": marked("made the backup"),
+}
+_PERIODS = {
+    "": (marked("any time"), None),
+    "1d": (marked("last 24 hours"), DAY),
+    "7d": (marked("last 7 days"), 7 * DAY),
+    "30d": (marked("last 30 days"), 30 * DAY),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _LogLine:
+    entry: AuditEntry
+    action: str
+    """In words, to be translated; the action itself where there are none."""
+    detail: str
+
+
+def _line(entry: AuditEntry) -> _LogLine:
+    detail = ", ".join(f"{name}: {_short(value)}" for name, value in entry.detail.items())
+    return _LogLine(entry, _ACTION_TEXT.get(entry.action, entry.action), detail)
+
+
+def _short(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= 80 else text[:79] + "…"
+
+
+def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
+    """`/ui/people/audit`."""
+    accounts = site.core.accounts
+    pages = APIRouter(**options)
+
+    @pages.get("/ui/people/audit")
+    def audit(
+        visit: Annotated[Visit, Depends(visits.known)],
+        actor: Annotated[str, Query(max_length=254)] = "",
+        kind: Annotated[str, Query(max_length=20)] = "",
+        search: Annotated[str, Query(max_length=128)] = "",
+        since: Annotated[str, Query(max_length=4)] = "",
+        page: Annotated[int, Query(ge=1, le=1_000_000)] = 1,
+    ) -> HTMLResponse:
+        assert visit.principal is not None
+        length = _PERIODS.get(since, (None, None))[1]
+        found = accounts.audit.list(
+            visit.principal,
+            actor=actor.strip() or None,
+            kind=kind if kind in KINDS else None,
+            search=search,
+            period=Period(None if length is None else visit.now - length, None),
+            limit=_PAGE,
+            offset=(page - 1) * _PAGE,
+        )
+        asked = {"actor": actor, "kind": kind, "search": search, "since": since}
+        return visit.page(
+            "audit.html",
+            lines=[_line(entry) for entry in found.items],
+            total=found.total,
+            asked=asked,
+            kinds=_KIND_TEXT,
+            periods={key: text for key, (text, _) in _PERIODS.items()},
+            page=page,
+            pages=-(-found.total // _PAGE),
+            page_url=lambda n: "/ui/people/audit?" + urlencode({**asked, "page": n}),
+        )
+
+    return pages
