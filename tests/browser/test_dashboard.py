@@ -90,6 +90,12 @@ def test_search_narrows_the_list_while_typing(server, open_page):
     expect(page.get_by_role("link", name="Haystack")).to_have_count(0)
     expect(page.get_by_role("link", name="Needle")).to_be_visible()
     assert page.url.endswith("/?search=needl")
+    page.get_by_label("Order").select_option("name")
+    page.wait_for_url("**/?search=needl&order=name")
+    page.get_by_role("link", name="as cards").click()
+    expect(page.locator("ul.devices.cards")).to_be_visible()
+    page.reload()
+    expect(page.locator("ul.devices.cards")).to_be_visible()
 
 
 def test_chart_follows_the_period_and_so_do_the_figures(server, open_page):

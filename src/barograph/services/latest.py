@@ -50,6 +50,13 @@ class Latest:
                     found[one] = Reading(one, time, value)
         return found
 
+    def seen(self, series: Iterable[int]) -> int | None:
+        """The time of the newest reading of any of the series."""
+        times = self._times
+        size = len(times)
+        newest = max((int(times[one]) for one in series if one < size), default=-1)
+        return newest if newest >= 0 else None
+
     def reload(self, series: Iterable[int]) -> None:
         """Ask the store again, after readings were removed."""
         ids = list(series)

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from barograph.domain.device import Device
 from barograph.domain.user import OPERATOR, Principal
 
 
@@ -20,8 +21,8 @@ def test_first_visit_teaches_with_this_servers_own_address(browser):
 def test_devices_show_their_newest_values_and_a_curve(browser, greenhouse):
     page = browser.get("/").text
     assert f'href="/ui/devices/{greenhouse.id}"' in page
-    assert re.search(r'data-metric="temperature">20</dd>', page)
-    assert re.search(r'data-metric="vent">open</dd>', page)
+    assert re.search(r'data-metric="temperature">20</span>', page)
+    assert re.search(r'data-metric="vent">open</span>', page)
     assert re.search(r'<path class="line" d="M\d', page)
     assert "seen within 15 minutes" in page
 
@@ -32,6 +33,8 @@ def test_search_narrows_the_list(browser, core, greenhouse):
     assert "Greenhouse" in page
     assert "Cellar" not in page
     assert "No device has “xyz”" in browser.get("/?search=xyz").text
+    piece = browser.get("/?search=GREEN&user=&asset=&order=added", hx_request="true")
+    assert piece.headers["hx-replace-url"] == "/?search=GREEN"
 
 
 def test_thousands_of_devices_come_in_pages(browser, core):
@@ -41,6 +44,61 @@ def test_thousands_of_devices_come_in_pages(browser, core):
     assert "Page 1 of 3" in first
     assert first.count('<li class="device"') == 50
     assert browser.get("/?page=3").text.count('<li class="device"') == 20
+
+
+def test_three_thousand_devices_are_found_by_page_status_and_order(browser, core, write):
+    now = core.clock()
+    for i in (0, 1_000, 2_000):
+        device, _ = core.devices.create(OPERATOR, f"Sensor {i:04}")
+        write(device, [(now - i * 36_000_000 - 1_000, {"x": float(i)})])
+    for i in range(2_997):  # known as if the catalog had them, which takes a minute to fill
+        core.registry.put_device(Device(10 + i, f"s{i}", f"Silent {i:04}"))
+    page = browser.get("/?page=60").text
+    assert page.count('<li class="device"') == 50
+    assert "Page 60 of 60" in page
+    counts = re.findall(r"</span>(\w+) <b>([\d,]+)</b>", page)
+    assert counts == [("active", "1"), ("quiet", "2"), ("new", "2,997")]
+    quiet = browser.get("/?status=quiet&order=missing").text
+    assert re.findall(r">(Sensor \d+)</a>", quiet) == ["Sensor 2000", "Sensor 1000"]
+    recent = browser.get("/?order=seen").text
+    assert re.findall(r">(Sensor \d+)</a>", recent)[:2] == ["Sensor 0000", "Sensor 1000"]
+
+
+def test_devices_are_found_by_owner_and_asset(browser, core, greenhouse, ada):
+    own, _ = core.devices.create(Principal("user", ada.id), "Ada's own")
+    car = core.assets.create(OPERATOR, "car", "B-AR 1", {})
+    core.devices.update(OPERATOR, own, asset_id=car.id)
+    page = browser.get("/").text
+    assert f'<option value="{ada.id}">ada</option>' in page
+    assert f'<option value="{car.id}">B-AR 1 · car</option>' in page
+    for query, name in (
+        (f"user={ada.id}", "Ada&#39;s own"),
+        ("user=0", "Greenhouse"),
+        (f"asset={car.id}", "Ada&#39;s own"),
+        ("asset=0", "Greenhouse"),
+    ):
+        found = re.findall(r'<a href="/ui/devices/\d+">([^<]+)</a>', browser.get(f"/?{query}").text)
+        assert found == [name]
+
+
+@pytest.mark.parametrize("query", ["user=x", "page=-1", "status=gone", "order=random"])
+def test_a_choice_that_cannot_be_is_refused_in_words(browser, greenhouse, query):
+    answer = browser.get(f"/?{query}")
+    assert answer.status_code == 422
+    assert "That did not work" in answer.text
+
+
+def test_table_or_cards_is_remembered(browser, greenhouse):
+    assert '<ul class="devices table"' in browser.get("/").text
+    assert '<ul class="devices cards"' in browser.get("/?shape=cards").text
+    assert '<ul class="devices cards"' in browser.get("/").text
+
+
+def test_values_have_their_units_and_show_when_they_are_out_of_bounds(browser, core, greenhouse):
+    settings = {"temperature": {"unit": "°C", "high": 19.0}}
+    core.metrics.update(OPERATOR, greenhouse, settings)
+    page = browser.get("/").text
+    assert re.search(r'class="value beyond"[^>]*>20</span> <span class="unit">°C</span>', page)
 
 
 def test_users_see_their_own_devices_only(core, stranger, greenhouse, ada):

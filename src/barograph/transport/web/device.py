@@ -10,10 +10,10 @@ from fastapi import APIRouter, Depends
 from fastapi.responses import HTMLResponse, JSONResponse
 
 from barograph.domain.batch import Reading
-from barograph.domain.errors import InvalidInput
+from barograph.domain.errors import Forbidden, InvalidInput
 from barograph.domain.period import Period
 from barograph.domain.time import SECOND, format_time, parse_moment, to_datetime
-from barograph.domain.user import require_device
+from barograph.domain.user import require_device, require_owner
 from barograph.services.core import Core
 from barograph.services.timeline import Timeline, timeline
 from barograph.transport.web import figures, positions
@@ -21,10 +21,11 @@ from barograph.transport.web.chart import Course, courses
 from barograph.transport.web.drawing import Drawing, draw
 from barograph.transport.web.language import marked
 from barograph.transport.web.metric_views import MetricView, metric_views
-from barograph.transport.web.overview import STATUS_TEXT, newest_of, status_of
+from barograph.transport.web.overview import newest_of
 from barograph.transport.web.session import Visits
 from barograph.transport.web.site import Site, Visit
 from barograph.transport.web.snippets import snippets
+from barograph.transport.web.status import STATUS_TEXT, status_of
 from barograph.transport.web.view import RANGES, View
 
 _DRAWN_POINTS = 240
@@ -93,9 +94,14 @@ class _Shown:
         return max((reading.time for _, reading in self.newest), default=None)
 
     @property
-    def may_write(self) -> bool:
-        """Whether the visitor may change the device."""
-        return self.visit.principal is not None and self.visit.principal.role != "viewer"
+    def may_change(self) -> bool:
+        """Whether the visitor may change the device: who only shares it may not."""
+        assert self.visit.principal is not None
+        try:
+            require_owner(self.visit.principal, self.device)
+        except Forbidden:
+            return False
+        return not self.visit.principal.reads_only
 
     @property
     def period(self) -> Period:
@@ -282,6 +288,7 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
             seen=shown.seen,
             status=status,
             status_text=STATUS_TEXT[status],
+            status_texts=STATUS_TEXT,
             newest=shown.newest,
             views=shown.views,
             period=shown.period,
@@ -295,7 +302,7 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
             strips=shown.strips(drawn),
             snippets=snippets(visit.base_url, device, None),
             token=None,
-            may_write=shown.may_write,
+            may_change=shown.may_change,
         )
 
     @pages.get("/chart")

@@ -9,7 +9,7 @@ from starlette.datastructures import FormData
 
 from barograph.domain.device import Device
 from barograph.domain.errors import InvalidInput
-from barograph.domain.user import Principal, require_device
+from barograph.domain.user import Principal, require_owner
 from barograph.transport.web.language import marked
 from barograph.transport.web.session import Visits
 from barograph.transport.web.site import Site, Visit
@@ -24,7 +24,7 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
 
     def device_of(visit: Visit, device_id: int) -> tuple[Principal, Device]:
         assert visit.principal is not None
-        device = require_device(visit.principal, core.registry.device(device_id), write=True)
+        device = require_owner(visit.principal, core.registry.device(device_id))
         return visit.principal, device
 
     @pages.post("/token")
@@ -33,7 +33,7 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
     ) -> HTMLResponse:
         principal, device = device_of(visit, device_id)
         token = core.devices.rotate_token(principal, device)
-        return visit.page("device_rotated.html", device=device, token=token, may_write=True)
+        return visit.page("device_rotated.html", device=device, token=token, may_change=True)
 
     @pages.post("/rename")
     def rename(

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Any
-from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Form, Query
 from fastapi.responses import HTMLResponse, JSONResponse
@@ -12,27 +11,24 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from barograph.domain.batch import Reading
 from barograph.domain.device import Device
 from barograph.domain.errors import Conflict, InvalidInput, NotFound
-from barograph.domain.time import DAY, MINUTE, format_time
+from barograph.domain.time import DAY, format_time
 from barograph.domain.user import require_device
 from barograph.services.core import Core
 from barograph.transport.web.chart import courses
+from barograph.transport.web.device_list import ORDERS, PAGE_DEVICES, Filters, Seen, device_list
 from barograph.transport.web.drawing import Drawing, draw
-from barograph.transport.web.language import marked
+from barograph.transport.web.metric_views import MetricView, metric_views
+from barograph.transport.web.positions import default_metrics
 from barograph.transport.web.session import Visits
-from barograph.transport.web.site import Site, Visit
+from barograph.transport.web.site import PREFERENCE_SECONDS, Site, Visit, set_cookie
 from barograph.transport.web.snippets import snippets
+from barograph.transport.web.status import STATUS_LABEL, STATUS_TEXT, status_of
 
-_PAGE_DEVICES = 50
+SHAPES = ("table", "cards")
+_SHAPE_COOKIE = "barograph_shape"
 _SHOWN_METRICS = 4
 _SPARK_POINTS = 96
 _SPARK_WIDTH, _SPARK_HEIGHT = 160, 36
-
-STATUS_TEXT = {
-    "fresh": marked("seen within 15 minutes"),
-    "quiet": marked("seen within a day"),
-    "silent": marked("not seen for a day"),
-    "blank": marked("no readings yet"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,24 +38,15 @@ class Row:
     device: Device
     seen: int | None
     status: str
-    values: Sequence[tuple[str, Reading]]
+    values: Sequence[tuple[MetricView, Reading]]
     more: int
     spark: Drawing | None
-    spark_metric: str | None
+    spark_view: MetricView | None
 
     @property
     def status_text(self) -> str:
         """What the status means, to be translated."""
         return STATUS_TEXT[self.status]
-
-
-def status_of(seen: int | None, now: int) -> str:
-    """How lately a device was seen: a key of `STATUS_TEXT`."""
-    if seen is None:
-        return "blank"
-    if now - seen < 15 * MINUTE:
-        return "fresh"
-    return "quiet" if now - seen < DAY else "silent"
 
 
 def newest_of(core: Core, device: Device) -> list[tuple[str, Reading]]:
@@ -69,37 +56,44 @@ def newest_of(core: Core, device: Device) -> list[tuple[str, Reading]]:
     return [(metric, readings[one]) for metric, one in series.items() if one in readings]
 
 
-def _rows(core: Core, devices: Sequence[Device], now: int) -> list[Row]:
-    newest = {device.id: newest_of(core, device) for device in devices}
-    drawn: dict[str, int] = {}
-    metric_of: dict[int, str] = {}
-    for device in devices:
-        for metric, reading in newest[device.id]:
-            if not isinstance(reading.value, str):
-                drawn[str(device.id)] = reading.series
-                metric_of[device.id] = metric
+def _rows(core: Core, found: Sequence[Seen], now: int) -> list[Row]:
+    shown: dict[int, list[tuple[MetricView, Reading]]] = {}
+    counts: dict[int, int] = {}
+    drawn: dict[int, MetricView] = {}
+    for device, _ in found:
+        newest = dict(newest_of(core, device))
+        views = metric_views(core, device)
+        values = {metric: reading.value for metric, reading in newest.items()}
+        metrics = default_metrics(values, _SHOWN_METRICS, _SHOWN_METRICS)[:_SHOWN_METRICS]
+        shown[device.id] = [(views[metric], newest[metric]) for metric in metrics]
+        counts[device.id] = len(newest)
+        for metric in metrics:
+            if not isinstance(values[metric], str):
+                drawn[device.id] = views[metric]
                 break
     start, end = now - DAY, now + 1
     sparks: Mapping[str, Drawing | None] = {
         course.metric: draw(course, start, end, _SPARK_WIDTH, _SPARK_HEIGHT)
-        for course in courses(core.store, drawn, start, end, _SPARK_POINTS)
-    }
-    rows = []
-    for device in devices:
-        values = newest[device.id]
-        seen = max((reading.time for _, reading in values), default=None)
-        rows.append(
-            Row(
-                device,
-                seen,
-                status_of(seen, now),
-                values[:_SHOWN_METRICS],
-                max(0, len(values) - _SHOWN_METRICS),
-                sparks.get(str(device.id)),
-                metric_of.get(device.id),
-            )
+        for course in courses(
+            core.store,
+            {str(device_id): view.series for device_id, view in drawn.items()},
+            start,
+            end,
+            _SPARK_POINTS,
         )
-    return rows
+    }
+    return [
+        Row(
+            device,
+            seen,
+            status_of(seen, now),
+            shown[device.id],
+            counts[device.id] - len(shown[device.id]),
+            sparks.get(str(device.id)),
+            drawn.get(device.id),
+        )
+        for device, seen in found
+    ]
 
 
 def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
@@ -108,41 +102,36 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
     pages = APIRouter(**options)
 
     @pages.get("/")
-    def overview(
-        visit: Annotated[Visit, Depends(visits.known)],
-        search: Annotated[str, Query(max_length=200)] = "",
-        page: Annotated[int, Query(ge=1, le=1_000_000)] = 1,
-    ) -> HTMLResponse:
+    def overview(visit: Annotated[Visit, Depends(visits.known)], shape: str = "") -> HTMLResponse:
         assert visit.principal is not None
-        found = core.devices.list(
-            visit.principal,
-            search=search,
-            limit=_PAGE_DEVICES,
-            offset=(page - 1) * _PAGE_DEVICES,
-        )
-
-        def page_url(number: int) -> str:
-            return "/?" + urlencode(
-                {"search": search, "page": number} if search else {"page": number}
-            )
-
-        return visit.page(
+        filters = Filters.of(visit.request)
+        found = device_list(core, visit.principal, filters, visit.now)
+        kept = visit.request.cookies.get(_SHAPE_COOKIE, "")
+        chosen = next((one for one in (shape, kept) if one in SHAPES), SHAPES[0])
+        page = visit.page(
             "overview.html",
-            rows=_rows(core, found.items, visit.now),
-            total=found.total,
-            search=search,
-            page=page,
-            pages=-(-found.total // _PAGE_DEVICES),
-            page_url=page_url,
+            rows=_rows(core, found.shown, visit.now),
+            found=found,
+            filters=filters,
+            orders=ORDERS,
+            shape=chosen,
+            shapes=SHAPES,
+            status_texts=STATUS_TEXT,
+            status_label=STATUS_LABEL,
             shown_metrics=_SHOWN_METRICS,
             may_create=visit.principal.role != "viewer",
             is_operator=visit.principal.kind == "operator",
         )
+        if visit.wants_piece:
+            page.headers["HX-Replace-Url"] = filters.url()
+        if shape in SHAPES and shape != kept:
+            set_cookie(visit.request, page, _SHAPE_COOKIE, shape, PREFERENCE_SECONDS)
+        return page
 
     @pages.get("/ui/newest")
     def newest(
         visit: Annotated[Visit, Depends(visits.known)],
-        device: Annotated[list[int], Query(max_length=2 * _PAGE_DEVICES)],
+        device: Annotated[list[int], Query(max_length=2 * PAGE_DEVICES)],
     ) -> JSONResponse:
         """The newest readings of devices, in the form of the live stream's events."""
         assert visit.principal is not None

@@ -3,6 +3,7 @@
 import { ago, formatValue } from "./format.js";
 
 const FRESH_MS = 15 * 60 * 1000;
+const DAY_MS = 24 * 60 * 60 * 1000;
 const listeners = new Set();
 const pending = new Map();
 let source = null;
@@ -124,11 +125,21 @@ function seen(element, time) {
   if (element.dateTime && Date.parse(element.dateTime) >= moment) return;
   element.dateTime = new Date(moment).toISOString();
   element.textContent = ago(moment);
-  if (Date.now() - moment < FRESH_MS) {
-    const dot = element.closest("[data-device]:not(time), [data-live]")?.querySelector("[data-seen-dot]");
-    dot?.classList.remove("quiet", "silent", "blank");
-    dot?.classList.add("fresh");
-  }
+  colourDot(element);
+}
+
+/** The dot beside a time says how long ago that was; twin of `status_of` in `status.py`. */
+function colourDot(element) {
+  const dot = element.closest("[data-device]:not(time), [data-live]")?.querySelector("[data-seen-dot]");
+  if (!dot) return;
+  const since = Date.now() - Date.parse(element.dateTime);
+  const status = since < FRESH_MS ? "fresh" : since < DAY_MS ? "quiet" : "silent";
+  if (dot.classList.contains(status)) return;
+  dot.classList.remove("fresh", "quiet", "silent", "blank");
+  dot.classList.add(status);
+  const text = document.querySelector(`template[data-status="${status}"]`)?.innerHTML;
+  if (text) dot.title = text;
+  if (text) dot.setAttribute("aria-label", text);
 }
 
 function arrived(panel, reading) {
@@ -141,5 +152,6 @@ function arrived(panel, reading) {
 setInterval(() => {
   for (const element of document.querySelectorAll("time[data-ago][datetime]")) {
     element.textContent = ago(Date.parse(element.dateTime));
+    colourDot(element);
   }
 }, 5000);

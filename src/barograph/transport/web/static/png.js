@@ -57,12 +57,12 @@ function drawTimeline(pen, timeline, top) {
     const box = bar.getBoundingClientRect();
     const style = getComputedStyle(bar);
     pen.fillStyle = style.backgroundColor;
-    pen.fillRect(MARGIN + 52 + box.left - left, top, box.width, box.height);
+    pen.fillRect(MARGIN + 60 + box.left - left, top, box.width, box.height);
     if (bar.textContent) {
       pen.save();
-      pen.rect(MARGIN + 52 + box.left - left, top, box.width, box.height);
+      pen.rect(MARGIN + 60 + box.left - left, top, box.width, box.height);
       pen.clip();
-      write(pen, bar.textContent, style.font, style.color, MARGIN + 58 + box.left - left, top + box.height / 2);
+      write(pen, bar.textContent, style.font, style.color, MARGIN + 66 + box.left - left, top + box.height / 2);
       pen.restore();
       pen.beginPath();
     }

@@ -28,7 +28,7 @@ export function stripOptions({ figure, steps }, view, { onRead, onSelect }) {
     },
     axes: [
       { ...axis, size: 24, gap: 6, space: 72, values: timeLabels },
-      { ...axis, size: 52, gap: 6, space: 36, values: (plot, ticks) => ticks.map(formatValue) },
+      { ...axis, size: 60, gap: 6, space: 36, values: (plot, ticks) => ticks.map(formatValue) },
     ],
     bands: [{ series: [1, 2], fill: fade(pen, 0.16) }],
     series: [
