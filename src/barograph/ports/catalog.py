@@ -19,6 +19,7 @@ from barograph.domain.metric import MetricSettings
 from barograph.domain.period import ALL_TIME, Period
 from barograph.domain.sharing import Share
 from barograph.domain.user import Role, Token, User
+from barograph.ports.processes import Changes, Relay, Tries, Turns
 
 T = TypeVar("T")
 
@@ -111,6 +112,7 @@ class Tokens(Protocol):
 
     def find(self, digest: bytes) -> Token | None: ...
     def of_user(self, user_id: int) -> Sequence[Token]: ...
+    def of_device(self, device_id: int) -> Sequence[Token]: ...
     def all(self) -> Iterator[Token]:
         """Every token, for building maps."""
 
@@ -132,8 +134,8 @@ class SeriesIndex(Protocol):
     def set_settings(self, settings: Mapping[int, MetricSettings]) -> None:
         """How series (by id) are shown from now on; `NotFound` for one that is not there."""
 
-    def settings(self) -> Mapping[int, MetricSettings]:
-        """How those series (by id) are shown for which anything was set."""
+    def settings(self, device_id: int | None = None) -> Mapping[int, MetricSettings]:
+        """How those series (by id) are shown for which anything was set; one device's or all."""
 
 
 class Assets(Protocol):
@@ -264,6 +266,13 @@ class Catalog(Protocol):
     sessions: Sessions
     device_shares: Shares
     audit: AuditLog
+
+    changes: Changes
+    turns: Turns
+    tries: Tries
+
+    def relay(self, keep: int) -> Relay:
+        """Passes on committed readings, of which at least the last `keep` are kept."""
 
     def check(self) -> None:
         """Raise `Unavailable` unless the catalog answers now."""

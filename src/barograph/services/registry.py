@@ -4,11 +4,15 @@ Every reading that arrives asks these questions, so they must not cost a query. 
 from the catalog at start; the services that change the catalog tell the registry after their
 commit. Look-ups take no lock: each is one access to a dict, which is replaced, not edited, where
 more than one entry changes.
+
+Where other processes change the same catalog, the registry follows its feed of changes: `catch_up`
+reads anew what they changed. What this process changed is then read anew as well, since somebody
+else may have changed it once more before we are told.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from threading import Lock
+from threading import Lock, RLock
 
 from barograph.domain.device import Device, Series
 from barograph.domain.metric import UNSET, MetricSettings
@@ -17,15 +21,25 @@ from barograph.domain.user import Principal, Token, User
 from barograph.ports.catalog import Catalog
 
 _PAGE = 1_000
+_CHANGES = 1_000
+_READ_ANEW_MAX = 500
+"""Beyond so many at once, reading everything is quicker than reading each anew."""
 _NO_SERIES: Mapping[str, int] = {}
 
 
 class Registry:
     """The catalog's users, devices, tokens and series, in memory."""
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Catalog, *, follows: bool = False) -> None:
+        """`follows`: other processes change the catalog, too."""
         self._catalog = catalog
+        self.follows = follows
         self._lock = Lock()
+        self._reading = RLock()
+        """Held while the catalog is read and the maps are changed by it: so what was read earlier
+        never replaces what was read later."""
+        self._asked = self._seen = 0
+        self._position = catalog.changes.number()
         self.generation = 0
         """Grows with every change to users, devices and tokens: who remembers an answer asks again
         when it has."""
@@ -41,6 +55,11 @@ class Registry:
         self._shared_with: dict[int, set[int]] = {}
         self._series: dict[int, Series] = {}
         self._metrics: dict[int, dict[str, int]] = {}
+        self._settings: dict[int, MetricSettings] = {}
+        self._load()
+
+    def _load(self) -> None:
+        catalog = self._catalog
         for user in _every_user(catalog):
             self._users[user.id] = user
         for share in catalog.device_shares.all():
@@ -50,9 +69,106 @@ class Registry:
         for series in catalog.series.all():
             self._series[series.id] = series
             self._metrics.setdefault(series.device_id, {})[series.metric] = series.id
-        self._settings: dict[int, MetricSettings] = dict(catalog.series.settings())
+        self._settings.update(catalog.series.settings())
         for token in catalog.tokens.all():
-            self.put_token(token)
+            self._place_token(token)
+
+    # What other processes change
+
+    def catch_up(self) -> None:
+        """Know all that was committed before this was called, by whatever process.
+
+        Costs one look at a counter where nothing was, and only one for all who ask at the same
+        moment. Raises `Unavailable`.
+        """
+        if not self.follows:
+            return
+        with self._lock:
+            self._asked += 1
+            turn = self._asked
+        with self._reading:
+            # A look that began after we asked, by somebody before us in the queue, serves us too.
+            if self._seen < turn:
+                with self._lock:
+                    asked = self._asked
+                self._follow()
+                self._seen = asked
+
+    def _follow(self) -> None:
+        number = self._catalog.changes.number()
+        while self._position < number:
+            found = self._catalog.changes.since(self._position, _CHANGES)
+            if not found or found[0].number != self._position + 1:
+                self._reload(number)
+                return
+            users = {change.id for change in found if change.kind == "user"}
+            devices = {change.id for change in found if change.kind == "device"}
+            if len(users) + len(devices) > _READ_ANEW_MAX:
+                self._reload(number)
+                return
+            for user_id in users:
+                self._read_user(user_id)
+            for device_id in devices:
+                self._read_device(device_id)
+            self._position = found[-1].number
+
+    def _reload(self, number: int) -> None:
+        """Read everything, beside the look-ups that go on in what was known before."""
+        fresh = Registry(self._catalog)
+        with self._lock:
+            self._tokens, self._principals = fresh._tokens, fresh._principals
+            self._expiring, self._users = fresh._expiring, fresh._users
+            self._devices, self._by_key, self._owned = fresh._devices, fresh._by_key, fresh._owned
+            self._shares, self._shared_with = fresh._shares, fresh._shared_with
+            self._series, self._metrics = fresh._series, fresh._metrics
+            self._settings = fresh._settings
+            self.generation += 1
+        self._position = max(number, fresh._position)
+
+    def _read_user(self, user_id: int) -> None:
+        with self._reading:
+            user = self._catalog.users.get(user_id)
+            if user is None:
+                self.drop_user(user_id)
+                return
+            tokens = self._catalog.tokens.of_user(user_id)
+            self._place_user(user)
+            self._only_tokens("user_id", user_id, tokens)
+
+    def _read_device(self, device_id: int) -> None:
+        with self._reading:
+            catalog = self._catalog
+            device = catalog.devices.get(device_id)
+            if device is None:
+                self.forget_device(device_id)
+                return
+            tokens = catalog.tokens.of_device(device_id)
+            shares = catalog.device_shares.of_subject(device_id)
+            series = catalog.series.of_device(device_id)
+            settings = catalog.series.settings(device_id)
+            with self._lock:
+                for user_id in self._shares.pop(device_id, {}):
+                    self._shared_with.get(user_id, set()).discard(device_id)
+                for share in shares:
+                    self._note_share(share)
+                self._unplace(device_id)
+                self._place(device)
+                for one in series:
+                    self._series[one.id] = one
+                    self._settings.pop(one.id, None)
+                self._settings.update(settings)
+                self._metrics[device_id] = {one.metric: one.id for one in series}
+                self.generation += 1
+            self._only_tokens("device_id", device_id, tokens)
+
+    def _only_tokens(self, owner: str, owner_id: int, tokens: Sequence[Token]) -> None:
+        """Refuse the owner's tokens but these."""
+        kept = {token.digest for token in tokens}
+        for digest, token in list(self._tokens.items()):
+            if getattr(token, owner) == owner_id and digest not in kept:
+                self.drop_token(digest)
+        for token in tokens:
+            self._place_token(token)
 
     # Credentials
 
@@ -89,6 +205,14 @@ class Registry:
 
     def put_token(self, token: Token) -> None:
         """Let the token in."""
+        if self.follows and token.device_id is not None:
+            self._read_device(token.device_id)
+        elif self.follows and token.user_id is not None:
+            self._read_user(token.user_id)
+        else:
+            self._place_token(token)
+
+    def _place_token(self, token: Token) -> None:
         if token.device_id is not None:
             principal = Principal("device", device_id=token.device_id)
         else:
@@ -121,6 +245,12 @@ class Registry:
 
     def put_user(self, user: User) -> None:
         """Know the user as it is now."""
+        if self.follows:
+            self._read_user(user.id)
+        else:
+            self._place_user(user)
+
+    def _place_user(self, user: User) -> None:
         with self._lock:
             self._users[user.id] = user
         for digest, token in list(self._tokens.items()):
@@ -181,12 +311,18 @@ class Registry:
 
     def put_share(self, share: Share) -> None:
         """Know that the device is shared, and how."""
+        if self.follows:
+            self._read_device(share.subject_id)
+            return
         with self._lock:
             self._note_share(share)
             self._replace(share.subject_id)
 
     def drop_share(self, device_id: int, user_id: int) -> None:
         """Know that the device is not shared with the user any more."""
+        if self.follows:
+            self._read_device(device_id)
+            return
         with self._lock:
             shares = dict(self._shares.get(device_id, {}))
             shares.pop(user_id, None)
@@ -208,6 +344,9 @@ class Registry:
 
     def put_device(self, device: Device) -> None:
         """Know the device as it is now."""
+        if self.follows:
+            self._read_device(device.id)
+            return
         with self._lock:
             self._unplace(device.id)
             self._place(device)
@@ -263,6 +402,10 @@ class Registry:
 
     def put_metric_settings(self, series_id: int, settings: MetricSettings) -> None:
         """Know how the series is shown now."""
+        known = self._series.get(series_id)
+        if self.follows and known is not None:
+            self._read_device(known.device_id)
+            return
         self._settings[series_id] = settings
 
     def ensure_series(self, device_id: int, metrics: Sequence[str]) -> Mapping[str, int]:

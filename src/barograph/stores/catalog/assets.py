@@ -8,8 +8,9 @@ from sqlalchemy import Connection, Row, select
 from barograph.domain.asset import Asset
 from barograph.ports.catalog import Page
 from barograph.stores.catalog import rows
+from barograph.stores.catalog.changes import note
 from barograph.stores.catalog.engine import Database
-from barograph.stores.catalog.schema import KIND_CHARS_MAX, NAME_CHARS_MAX, assets
+from barograph.stores.catalog.schema import KIND_CHARS_MAX, NAME_CHARS_MAX, assets, devices
 from barograph.stores.catalog.values import check_json, check_text, contains, fold, same
 
 _FIELDS = ("kind", "name", "attributes")
@@ -60,7 +61,10 @@ class SqlAssets:
 
     def delete(self, asset_id: int) -> None:
         def work(tx: Connection) -> None:
+            fitted = select(devices.c.id).where(devices.c.asset_id == asset_id)
+            ids = tx.execute(fitted).scalars().all()
             rows.remove(tx, assets, "asset", asset_id)
+            note(tx, "device", ids)
 
         self._database.write(work)
 

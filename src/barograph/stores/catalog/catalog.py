@@ -9,18 +9,23 @@ from sqlalchemy import select
 
 from barograph.domain.errors import Conflict, Unavailable
 from barograph.ports import catalog as ports
+from barograph.ports.processes import Changes, Relay, Tries, Turns
 from barograph.stores.catalog.address import read_url
 from barograph.stores.catalog.assets import SqlAssets
 from barograph.stores.catalog.audit import SqlAudit
+from barograph.stores.catalog.changes import SqlChanges
 from barograph.stores.catalog.devices import SqlDevices
 from barograph.stores.catalog.engine import Database
 from barograph.stores.catalog.jobs import SqlJobs
+from barograph.stores.catalog.relay import SqlRelay
 from barograph.stores.catalog.schema import HEAD, current_revision, device_shares, devices, users
 from barograph.stores.catalog.secrets import SqlSecrets
 from barograph.stores.catalog.series import SqlSeriesIndex
 from barograph.stores.catalog.sessions import SqlSessions
 from barograph.stores.catalog.shares import SqlShares
 from barograph.stores.catalog.tokens import SqlTokens
+from barograph.stores.catalog.tries import SqlTries
+from barograph.stores.catalog.turns import SqlTurns
 from barograph.stores.catalog.users import SqlUsers
 
 
@@ -50,6 +55,13 @@ class SqlCatalog:
             self._database, device_shares, devices, "device"
         )
         self.audit: ports.AuditLog = SqlAudit(self._database)
+
+        self.changes: Changes = SqlChanges(self._database)
+        self.turns: Turns = SqlTurns(self._database)
+        self.tries: Tries = SqlTries(self._database)
+
+    def relay(self, keep: int) -> Relay:
+        return SqlRelay(self._database, keep)
 
     def _open(self) -> None:
         if self._database.read(current_revision) != HEAD:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, or_, select
 from barograph.domain.device import Device
 from barograph.ports.catalog import Page
 from barograph.stores.catalog import rows
+from barograph.stores.catalog.changes import note
 from barograph.stores.catalog.engine import Database
 from barograph.stores.catalog.schema import (
     KEY_CHARS_MAX,
@@ -63,6 +64,7 @@ class SqlDevices:
                 row = rows.change(tx, devices, "device", row.id, named)
             if token_digest is not None:
                 rows.insert(tx, tokens, device_token(row.id, token_digest, time))
+            note(tx, "device", [row.id])
             return _device(row)
 
         # A key that is made here may be taken by another in the same moment: then make the next.
@@ -108,13 +110,16 @@ class SqlDevices:
 
         def work(tx: Connection) -> Device:
             _require_references(tx, changes)
-            return _device(rows.change(tx, devices, "device", device_id, values))
+            device = _device(rows.change(tx, devices, "device", device_id, values))
+            note(tx, "device", [device_id])
+            return device
 
         return self._database.write(work, taken=_taken(changes))
 
     def delete(self, device_id: int) -> None:
         def work(tx: Connection) -> None:
             rows.remove(tx, devices, "device", device_id)
+            note(tx, "device", [device_id])
 
         self._database.write(work)
 

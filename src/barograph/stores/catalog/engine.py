@@ -51,6 +51,7 @@ class Database:
         """`what` names the database in messages; SQLite has an isolation of its own."""
         self.backend = url.get_backend_name()
         self.what = what
+        self.file = url.database if self.backend == "sqlite" else None
         self.place = url.render_as_string(hide_password=True)
         if self.backend == "sqlite":
             make_file(url)
@@ -122,6 +123,15 @@ class Database:
                     continue
                 raise self._explain(error, fault, taken or {}) from error
         raise AssertionError("unreachable: the last attempt returns or raises")
+
+    @contextlib.contextmanager
+    def connection(self) -> Iterator[Connection]:
+        """A connection with a transaction that changes nothing, for as long as it is needed."""
+        try:
+            with self.engine.connect() as connection:
+                yield connection
+        except SQLAlchemyError as error:
+            raise self._explain(error, read_fault(error), {}) from error
 
     @contextlib.contextmanager
     def driver_connection(self) -> Iterator[Any]:

@@ -16,6 +16,9 @@ Kind = Literal["taken", "dangling", "again", "full", "slow", "unplaced", "invali
 over its time limit, a row that no partition has room for, a value that does not fit, and everything
 else: the database cannot be used now."""
 
+PRIMARY_KEYS = frozenset({"PRIMARY", "pk_turns", "pk_tries"})
+"""Those whose rows are made by whoever needs them first. MySQL calls every one PRIMARY."""
+
 _SQLITE: Mapping[str, Kind] = {
     "SQLITE_CONSTRAINT_UNIQUE": "taken",
     "SQLITE_CONSTRAINT_PRIMARYKEY": "taken",

@@ -28,7 +28,7 @@ from sqlalchemy.schema import SchemaItem
 from barograph.domain.metric import LABEL_CHARS_MAX, UNIT_CHARS_MAX
 from barograph.stores.catalog.columns import DIGEST, LONG_TEXT, Id, Json, Word
 
-HEAD = "0003"
+HEAD = "0004"
 """The migration that makes these tables."""
 
 KIND_CHARS_MAX = 64
@@ -60,6 +60,11 @@ TABLE_OPTIONS: dict[str, Any] = {
 
 def _table(name: str, *items: SchemaItem) -> Table:
     return Table(name, metadata, *items, **TABLE_OPTIONS)
+
+
+def _numbered(name: str, *items: SchemaItem) -> Table:
+    """A table whose rows' numbers are not the database's to give."""
+    return Table(name, metadata, *items, **{**TABLE_OPTIONS, "sqlite_autoincrement": False})
 
 
 def _id() -> Column[int]:
@@ -245,6 +250,44 @@ saved_questions = _table(
     Column("name", Word(NAME_CHARS_MAX), nullable=False),
     Column("question", Json, nullable=False),
     Column("created_time", BigInteger, nullable=False),
+)
+
+counters = _table(
+    "counters",
+    Column("name", Word(KEY_CHARS_MAX), primary_key=True),
+    Column("value", BigInteger, nullable=False),
+)
+"""The last number of the changes, and of the readings relayed live. The rows are always there."""
+
+changes = _numbered(
+    "changes",
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("kind", Word(16), nullable=False),
+    # No reference: that something is gone is a change as well.
+    Column("ref", BigInteger, nullable=False),
+)
+
+turns = _table(
+    "turns",
+    Column("name", Word(KEY_CHARS_MAX), primary_key=True),
+    Column("owner", Word(NAME_CHARS_MAX), nullable=False),
+    Column("until", BigInteger, nullable=False),
+)
+
+tries = _table(
+    "tries",
+    Column("digest", DIGEST, primary_key=True),
+    Column("tries", Double, nullable=False),
+    Column("time", BigInteger, nullable=False),
+    # When all tries will be there again, and the row says nothing any more.
+    Column("full", BigInteger, nullable=False, index=True),
+)
+
+relayed = _numbered(
+    "relayed",
+    Column("first", BigInteger, primary_key=True, autoincrement=False),
+    Column("readings", Integer, nullable=False),
+    Column("payload", LargeBinary, nullable=False),
 )
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Row, select
 from barograph.domain.device import Series
 from barograph.domain.metric import LABEL_CHARS_MAX, UNIT_CHARS_MAX, UNSET, MetricSettings
 from barograph.stores.catalog import rows
+from barograph.stores.catalog.changes import note
 from barograph.stores.catalog.engine import Database
 from barograph.stores.catalog.schema import METRIC_CHARS_MAX, devices, metric_settings, series
 from barograph.stores.catalog.values import check_text
@@ -33,6 +34,8 @@ class SqlSeriesIndex:
                 values = [{"device_id": device_id, "metric": metric} for metric in new]
                 tx.execute(series.insert(), values)
             of_metric = {one.metric: one for one in _of_device(tx, device_id)}
+            if new:
+                note(tx, "device", [device_id])
             return [of_metric[metric] for metric in metrics]
 
         return self._database.write(work)
@@ -50,8 +53,7 @@ class SqlSeriesIndex:
 
         def work(tx: Connection) -> None:
             # In order of id, so that two who change the same ones do not lock each other out.
-            for series_id in sorted(settings):
-                rows.lock(tx, series, "series", series_id)
+            of = [rows.lock(tx, series, "series", one).device_id for one in sorted(settings)]
             tx.execute(metric_settings.delete().where(metric_settings.c.series_id.in_(settings)))
             values = [
                 {"series_id": series_id, **asdict(one)}
@@ -60,11 +62,16 @@ class SqlSeriesIndex:
             ]
             if values:
                 tx.execute(metric_settings.insert(), values)
+            note(tx, "device", of)
 
         self._database.write(work)
 
-    def settings(self) -> Mapping[int, MetricSettings]:
-        found = self._database.read(lambda tx: tx.execute(select(metric_settings)).all())
+    def settings(self, device_id: int | None = None) -> Mapping[int, MetricSettings]:
+        query = select(metric_settings)
+        if device_id is not None:
+            own = select(series.c.id).where(series.c.device_id == device_id)
+            query = query.where(metric_settings.c.series_id.in_(own))
+        found = self._database.read(lambda tx: tx.execute(query).all())
         return {
             row.series_id: MetricSettings(row.label, row.unit, row.colour, row.low, row.high)
             for row in found

@@ -8,6 +8,7 @@ from sqlalchemy import Column, Connection, Row, Table, func, select
 from barograph.domain.errors import Conflict, NotFound
 from barograph.domain.sharing import Share
 from barograph.stores.catalog import rows
+from barograph.stores.catalog.changes import note
 from barograph.stores.catalog.engine import Database
 from barograph.stores.catalog.schema import users
 
@@ -40,6 +41,7 @@ class SqlShares:
             if tx.execute(counting).scalar_one() >= most:
                 raise Conflict(f"a {self._noun} is shared with at most {most} users")
             tx.execute(table.insert().values(values))
+            self._note(tx, share.subject_id)
 
         self._database.write(work)
 
@@ -49,8 +51,13 @@ class SqlShares:
         def work(tx: Connection) -> None:
             if not tx.execute(self._table.delete().where(*where)).rowcount:
                 raise NotFound(f"this {self._noun} is not shared with this user")
+            self._note(tx, subject_id)
 
         self._database.write(work)
+
+    def _note(self, tx: Connection, subject_id: int) -> None:
+        if self._noun == "device":
+            note(tx, "device", [subject_id])
 
     def of_subject(self, subject_id: int) -> Sequence[Share]:
         return self._where(self._subject == subject_id)

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Row, bindparam, or_, select, update
 from barograph.domain.errors import InvalidInput
 from barograph.domain.user import Token
 from barograph.stores.catalog import rows
+from barograph.stores.catalog.changes import note
 from barograph.stores.catalog.engine import Database
 from barograph.stores.catalog.schema import NAME_CHARS_MAX, devices, tokens, users
 from barograph.stores.catalog.values import check_text
@@ -39,7 +40,9 @@ class SqlTokens:
         def work(tx: Connection) -> Token:
             rows.require(tx, users, "user", "user_id", token.user_id)
             rows.require(tx, devices, "device", "device_id", token.device_id)
-            return _token(rows.insert(tx, tokens, values))
+            made = _token(rows.insert(tx, tokens, values))
+            _note_owner(tx, made)
+            return made
 
         return self._database.write(work, taken=_TAKEN)
 
@@ -49,7 +52,9 @@ class SqlTokens:
         def work(tx: Connection) -> Token:
             rows.lock(tx, devices, "device", device_id)
             tx.execute(tokens.delete().where(tokens.c.device_id == device_id))
-            return _token(rows.insert(tx, tokens, values))
+            made = _token(rows.insert(tx, tokens, values))
+            _note_owner(tx, made)
+            return made
 
         return self._database.write(work, taken=_TAKEN)
 
@@ -61,12 +66,18 @@ class SqlTokens:
         query = select(tokens).where(tokens.c.user_id == user_id).order_by(tokens.c.id)
         return self._database.read(lambda tx: [_token(row) for row in tx.execute(query)])
 
+    def of_device(self, device_id: int) -> Sequence[Token]:
+        query = select(tokens).where(tokens.c.device_id == device_id).order_by(tokens.c.id)
+        return self._database.read(lambda tx: [_token(row) for row in tx.execute(query)])
+
     def all(self) -> Iterator[Token]:
         return rows.stream(self._database, tokens, _token)
 
     def revoke(self, token_id: int) -> None:
         def work(tx: Connection) -> None:
+            token = _token(rows.lock(tx, tokens, "token", token_id))
             rows.remove(tx, tokens, "token", token_id)
+            _note_owner(tx, token)
 
         self._database.write(work)
 
@@ -88,6 +99,13 @@ class SqlTokens:
             tx.execute(statement, parameters)
 
         self._database.write(work)
+
+
+def _note_owner(tx: Connection, token: Token) -> None:
+    if token.user_id is not None:
+        note(tx, "user", [token.user_id])
+    if token.device_id is not None:
+        note(tx, "device", [token.device_id])
 
 
 def check_digest(digest: bytes) -> bytes:

@@ -9,8 +9,15 @@ from barograph.domain.errors import Conflict
 from barograph.domain.user import Role, User
 from barograph.ports.catalog import Page
 from barograph.stores.catalog import rows
+from barograph.stores.catalog.changes import note
 from barograph.stores.catalog.engine import Database
-from barograph.stores.catalog.schema import EMAIL_CHARS_MAX, NAME_CHARS_MAX, devices, users
+from barograph.stores.catalog.schema import (
+    EMAIL_CHARS_MAX,
+    NAME_CHARS_MAX,
+    device_shares,
+    devices,
+    users,
+)
 from barograph.stores.catalog.values import check_text, contains, fold, same
 
 _FIELDS = ("username", "email", "role", "password_hash")
@@ -32,9 +39,13 @@ class SqlUsers:
             "role": role,
         }
         values = {**_values(changes), "created_time": time}
-        return self._database.write(
-            lambda tx: _user(rows.insert(tx, users, values)), taken=_taken(changes)
-        )
+
+        def work(tx: Connection) -> User:
+            user = _user(rows.insert(tx, users, values))
+            note(tx, "user", [user.id])
+            return user
+
+        return self._database.write(work, taken=_taken(changes))
 
     def get(self, user_id: int) -> User | None:
         row = self._database.read(lambda tx: rows.first(tx, users, users.c.id == user_id))
@@ -59,10 +70,13 @@ class SqlUsers:
     def update(self, user_id: int, changes: Mapping[str, Any]) -> User:
         rows.check_fields(changes, _FIELDS)
         values = _values(changes)
-        return self._database.write(
-            lambda tx: _user(rows.change(tx, users, "user", user_id, values)),
-            taken=_taken(changes),
-        )
+
+        def work(tx: Connection) -> User:
+            user = _user(rows.change(tx, users, "user", user_id, values))
+            note(tx, "user", [user_id])
+            return user
+
+        return self._database.write(work, taken=_taken(changes))
 
     def delete(self, user_id: int) -> None:
         def work(tx: Connection) -> None:
@@ -73,7 +87,11 @@ class SqlUsers:
                     f"the user {user.username!r} still owns {count} device(s): "
                     "remove them or hand them over first"
                 )
+            seen = select(device_shares.c.device_id).where(device_shares.c.user_id == user_id)
+            shared = tx.execute(seen).scalars().all()
             rows.remove(tx, users, "user", user_id)
+            note(tx, "user", [user_id])
+            note(tx, "device", shared)
 
         self._database.write(work)
 
