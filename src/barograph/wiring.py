@@ -56,6 +56,7 @@ from barograph.transport.mqtt.storage import MqttStorage
 from barograph.transport.mqtt.tls import TlsCertificate
 from barograph.transport.mqtt.topics import Template, Topics
 from barograph.transport.web.router import router as web_router
+from barograph.transport.web.snippets import MqttAddress
 
 logger = logging.getLogger(__name__)
 
@@ -81,8 +82,12 @@ class Program:
     """Commits what was accepted and releases everything; call it once."""
 
 
-def build(settings: Settings, clock: Clock | None = None) -> Program:
+def build(
+    settings: Settings, clock: Clock | None = None, *, mqtt_address: MqttAddress | None = None
+) -> Program:
     """Open the stores, build the services and start the background work.
+
+    `mqtt_address` is where devices publish, which the pages tell.
 
     Raises `ConfigurationError` where the settings cannot work.
     """
@@ -149,7 +154,7 @@ def build(settings: Settings, clock: Clock | None = None) -> Program:
         access = Access(registry, accounts, settings.auth, [settings.host])
         backups = Backups(catalog, store, directory / BACKUPS_DIRECTORY, clock)
         admin_router = partial(admin.router, backups=backups)
-        pages = partial(web_router, newest_page="parameters" in settings.apis)
+        pages = partial(web_router, newest_page="parameters" in settings.apis, mqtt=mqtt_address)
         systems = routers_of_systems(settings.apis, parameters_count=settings.parameters_n)
         app = HttpApplication(core, access, extra=(admin_router, pages, *systems))
         bridge = _bridge(core, access, settings) if settings.mqtt_bridge else None

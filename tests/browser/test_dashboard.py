@@ -1,7 +1,9 @@
 """What a visitor does on the dashboard, in a real browser against a real server."""
 
 import re
+import shutil
 import subprocess
+import sys
 import time
 
 import pytest
@@ -257,3 +259,21 @@ def test_a_lost_connection_is_said_and_found_again(start_server, open_page):
     expect(lost).to_be_hidden()
     server.post(f"/api/devices/{device['id']}/data", {"temperature": 34})
     expect(value).to_have_text("34")
+
+
+@pytest.mark.parametrize("snippet", ["curl", "python", "mqtt", "micropython"])
+def test_a_snippet_that_is_pasted_stores_a_reading_and_the_page_sees_it(snippet, server, open_page):
+    if snippet == "mqtt" and not shutil.which("mosquitto_pub"):
+        pytest.skip("mosquitto_pub is missing")
+    device = server.post("/api/devices/", {"name": f"With {snippet}", "key": f"with/{snippet}"})
+    page = open_page(f"{server.url}/ui/devices/{device['id']}")
+    page.on("dialog", lambda dialog: dialog.accept())
+    waiting = page.locator("[data-waiting]").first
+    expect(waiting).to_contain_text("Waiting for the first reading")
+    page.get_by_role("button", name="Make a new token").click()
+    code = page.locator(f"#connect-{snippet}")
+    expect(code).not_to_contain_text("YOUR_DEVICE_TOKEN")
+    shell = snippet in {"curl", "mqtt"}
+    command = ["/bin/sh", "-c"] if shell else [sys.executable, "-c"]
+    subprocess.run([*command, code.text_content()], check=True, capture_output=True)
+    expect(page.locator("#newest [data-metric=humidity]")).to_have_text("48")

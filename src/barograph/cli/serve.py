@@ -20,6 +20,7 @@ from barograph.domain.errors import ConfigurationError
 from barograph.transport.http.access import is_loopback
 from barograph.transport.http.server import HttpServer, bind
 from barograph.transport.mqtt.broker_address import BrokerAddress
+from barograph.transport.web.snippets import MqttAddress
 
 logger = logging.getLogger(__name__)
 
@@ -78,7 +79,7 @@ def serve(
         mqtt = _bind_mqtt(settings)
         for one in (*mqtt.plain, *mqtt.tls):
             opened.callback(one.close)
-        program = wiring.build(settings)
+        program = wiring.build(settings, mqtt_address=_publishing(settings, mqtt))
         opened.callback(program.close)
         settle()
         _run(program, settings, sockets, mqtt)
@@ -101,6 +102,15 @@ class MqttSockets:
     def tls_port(self) -> int | None:
         """Where it is served with TLS."""
         return _port_of(self.tls)
+
+
+def _publishing(settings: Settings, mqtt: MqttSockets) -> MqttAddress | None:
+    """Where devices publish."""
+    if settings.mqtt_bridge:
+        broker = BrokerAddress.parse(settings.mqtt_bridge)
+        return MqttAddress(broker.port, broker.tls, broker.host)
+    port = mqtt.port or mqtt.tls_port
+    return None if port is None else MqttAddress(port, tls=mqtt.port is None)
 
 
 def _port_of(sockets: list[socket.socket]) -> int | None:

@@ -300,7 +300,7 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
             around=shown.around(),
             shown=shown.metrics,
             strips=shown.strips(drawn),
-            snippets=snippets(visit.base_url, device, None),
+            snippets=snippets(visit.base_url, device, None, site.mqtt),
             token=None,
             may_change=shown.may_change,
         )

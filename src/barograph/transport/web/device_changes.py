@@ -13,6 +13,7 @@ from barograph.domain.user import Principal, require_owner
 from barograph.transport.web.language import marked
 from barograph.transport.web.session import Visits
 from barograph.transport.web.site import Site, Visit
+from barograph.transport.web.snippets import snippets
 
 _FIELDS = ("label", "unit", "colour", "low", "high")
 
@@ -33,7 +34,13 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
     ) -> HTMLResponse:
         principal, device = device_of(visit, device_id)
         token = core.devices.rotate_token(principal, device)
-        return visit.page("device_rotated.html", device=device, token=token, may_change=True)
+        return visit.page(
+            "device_rotated.html",
+            device=device,
+            token=token,
+            snippets=snippets(visit.base_url, device, token, site.mqtt),
+            may_change=True,
+        )
 
     @pages.post("/rename")
     def rename(

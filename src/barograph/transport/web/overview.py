@@ -177,7 +177,7 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
             "device_added.html",
             device=device,
             token=token,
-            snippets=snippets(visit.base_url, device, token),
+            snippets=snippets(visit.base_url, device, token, site.mqtt),
         )
 
     return pages

@@ -18,6 +18,7 @@ from barograph.transport.web import (
 )
 from barograph.transport.web.session import Visits
 from barograph.transport.web.site import Site, page_route
+from barograph.transport.web.snippets import MqttAddress
 
 _PARTS = (
     overview,
@@ -31,12 +32,13 @@ _PARTS = (
 )
 
 
-def router(core: Core, *, newest_page: bool = True) -> APIRouter:
+def router(core: Core, *, newest_page: bool = True, mqtt: MqttAddress | None = None) -> APIRouter:
     """Every page of the dashboard. None of them is part of the API's schema.
 
-    `newest_page` says whether the parameters service, whose page that is, is turned on.
+    `newest_page` says whether the parameters service, whose page that is, is turned on; `mqtt`
+    where devices publish, to tell people.
     """
-    site = Site(core)
+    site = Site(core, mqtt)
     visits = Visits(site)
     options = {"route_class": page_route(site), "include_in_schema": False}
     pages = APIRouter()

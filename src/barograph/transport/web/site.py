@@ -30,6 +30,7 @@ from barograph.domain.user import Principal, User
 from barograph.services.core import Core
 from barograph.transport.http.access import Access
 from barograph.transport.web.language import Language, choose_language, load_languages, marked
+from barograph.transport.web.snippets import MqttAddress
 from barograph.transport.web.static_files import StaticFiles
 
 CSRF_COOKIE = "barograph_form"
@@ -77,8 +78,10 @@ def status_of(error: BarographError) -> int:
 class Site:
     """Makes the pages of one installation."""
 
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Core, mqtt: MqttAddress | None = None) -> None:
+        """`mqtt` is where devices publish; None where they cannot."""
         self.core = core
+        self.mqtt = mqtt
         self.statics = StaticFiles()
 
     @cached_property

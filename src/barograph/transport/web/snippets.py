@@ -9,6 +9,16 @@ PLACEHOLDER = "YOUR_DEVICE_TOKEN"
 
 
 @dataclass(frozen=True, slots=True)
+class MqttAddress:
+    """Where devices publish: a port of this server, or another broker that it listens to."""
+
+    port: int
+    tls: bool = False
+    host: str | None = None
+    """Another broker's; None means this server, as the visitor reaches it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Snippet:
     """A piece of text to copy, in one language of programming."""
 
@@ -17,21 +27,47 @@ class Snippet:
     text: str
 
 
-def snippets(base_url: str, device: Device, token: str | None) -> list[Snippet]:
+def snippets(
+    base_url: str, device: Device, token: str | None, mqtt: MqttAddress | None
+) -> list[Snippet]:
     """How to write a reading of `device` to the server at `base_url`.
 
-    Where the token is not at hand, a placeholder stands for it.
+    Where the token is not at hand, a placeholder stands for it. Keys, tokens and addresses have no
+    character that any of these languages would read as its own.
     """
     ref = device.id if "/" in device.key else device.key
-    url = f"{base_url.rstrip('/')}/api/devices/{ref}/data"
-    host = urlsplit(base_url).hostname or "localhost"
-    token = token or PLACEHOLDER
+    given = {
+        "base": base_url.rstrip("/"),
+        "url": f"{base_url.rstrip('/')}/api/devices/{ref}/data",
+        "key": device.key,
+        "token": token or PLACEHOLDER,
+    }
+    made = [
+        Snippet("curl", "curl", _CURL.format(**given)),
+        Snippet("python", "Python", _PYTHON.format(**given)),
+    ]
+    if mqtt is not None:
+        made.append(Snippet("mqtt", "MQTT", _mosquitto_pub(given, base_url, mqtt)))
     return [
-        Snippet("curl", "curl", _CURL.format(url=url, token=token)),
-        Snippet("python", "Python", _PYTHON.format(url=url, token=token)),
-        Snippet("mqtt", "MQTT", _MQTT.format(host=host, key=device.key, token=token)),
+        *made,
+        Snippet("arduino", "Arduino (ESP32)", _ARDUINO.format(**given)),
+        Snippet("micropython", "MicroPython", _MICROPYTHON.format(**given)),
+        Snippet("telegraf", "Telegraf", _TELEGRAF.format(**given)),
     ]
 
+
+def _mosquitto_pub(given: dict[str, str], base_url: str, mqtt: MqttAddress) -> str:
+    host = mqtt.host or urlsplit(base_url).hostname or "localhost"
+    lines = [f"mosquitto_pub -h {host} -p {mqtt.port} -q 1"]
+    if mqtt.tls:
+        lines.append("--tls-use-os-certs")
+    if mqtt.host is None:  # another broker has users of its own
+        lines.append('-u "{key}" -P "{token}"'.format(**given))
+    lines += ['-t "devices/{key}/data"'.format(**given), f"-m '{_READING}'"]
+    return " \\\n  ".join(lines) + "\n"
+
+
+_READING = '{"temperature": 21.5, "humidity": 48}'
 
 _CURL = """\
 curl {url} \\
@@ -41,24 +77,56 @@ curl {url} \\
 """
 
 _PYTHON = """\
-import json
-import urllib.request
+# pip install barograph
+from barograph.client import Client
 
-request = urllib.request.Request(
-    "{url}",
-    data=json.dumps({{"temperature": 21.5, "humidity": 48}}).encode(),
-    headers={{
-        "Authorization": "Bearer {token}",
-        "Content-Type": "application/json",
-    }},
-)
-with urllib.request.urlopen(request) as response:
-    print(response.read().decode())
+with Client("{base}", "{token}") as client:
+    client.write("{key}", {{"temperature": 21.5, "humidity": 48}})
 """
 
-_MQTT = """\
-mosquitto_pub -h {host} -q 1 \\
-  -u "{key}" -P "{token}" \\
-  -t "devices/{key}/data" \\
-  -m '{{"temperature": 21.5, "humidity": 48}}'
+_ARDUINO = """\
+#include <HTTPClient.h>
+#include <WiFi.h>
+
+void setup() {{
+  Serial.begin(115200);
+  WiFi.begin("NETWORK", "PASSWORD");
+  while (WiFi.status() != WL_CONNECTED) delay(500);
+}}
+
+void loop() {{
+  float temperature = 21.5;  // read your sensor here
+  HTTPClient http;
+  http.begin("{url}");
+  http.addHeader("Authorization", "Bearer {token}");
+  http.addHeader("Content-Type", "application/json");
+  int status = http.POST("{{\\"temperature\\": " + String(temperature) + "}}");
+  Serial.println(status);  // 201: it is stored
+  http.end();
+  delay(60000);
+}}
+"""
+
+_MICROPYTHON = """\
+import requests
+
+answer = requests.post(
+    "{url}",
+    headers={{"Authorization": "Bearer {token}"}},
+    json={{"temperature": 21.5, "humidity": 48}},
+)
+print(answer.status_code)  # 201: it is stored
+answer.close()
+"""
+
+_TELEGRAF = """\
+[[outputs.http]]
+  url = "{url}"
+  data_format = "json"
+  use_batch_format = false
+  json_timestamp_units = "1ms"
+  json_transformation = '$merge([fields, {{"ts": timestamp}}])'
+  [outputs.http.headers]
+    Authorization = "Bearer {token}"
+    Content-Type = "application/json"
 """

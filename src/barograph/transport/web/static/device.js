@@ -57,6 +57,13 @@ if (section) {
   if (figures.querySelector("[data-figures-later]")) addEventListener("load", () => loadFigures("innerHTML"));
 }
 
+// A new token stands in the snippets at once.
+document.addEventListener("htmx:after:swap", () => {
+  const token = document.querySelector("#token-panel #token")?.textContent;
+  if (!token) return;
+  for (const code of document.querySelectorAll("#connect pre code")) code.textContent = code.textContent.replaceAll("YOUR_DEVICE_TOKEN", token);
+});
+
 function setPeriod(start, end) {
   Object.assign(view, { start, end, length: end - start });
 }
