@@ -147,6 +147,9 @@ class Assets(Protocol):
     def list(
         self, *, kind: str | None = None, search: str = "", limit: int, offset: int = 0
     ) -> Page[Asset]: ...
+    def kinds(self) -> Mapping[str, int]:
+        """How many assets there are of each kind, in order of kind."""
+
     def update(self, asset_id: int, changes: Mapping[str, Any]) -> Asset: ...
     def delete(self, asset_id: int) -> None:
         """Remove the asset; devices fitted to it stay, fitted to nothing."""

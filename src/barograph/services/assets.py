@@ -89,6 +89,11 @@ class AssetService:
         limit = min(limit, self._limits.page_items_max)
         return self._catalog.assets.list(kind=kind, search=search, limit=limit, offset=offset)
 
+    def kinds(self, principal: Principal) -> Mapping[str, int]:
+        """How many assets there are of each kind."""
+        _require_person(principal)
+        return self._catalog.assets.kinds()
+
     def _check(self, changes: Mapping[str, Any]) -> None:
         if "kind" in changes:
             check_name("kind", changes["kind"], KIND_CHARS_MAX)

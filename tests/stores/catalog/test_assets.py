@@ -100,3 +100,9 @@ def test_devices_of_a_removed_asset_stay_fitted_to_nothing(catalog):
     with pytest.raises(NotFound, match=f"no asset {asset.id}"):
         catalog.assets.delete(asset.id)
     assert catalog.assets.create("auto", "BMW", {}, 5).id > asset.id
+
+
+def test_the_kinds_are_counted(catalog):
+    for kind, name in (("room", "a"), ("auto", "b"), ("room", "c"), ("Room", "d")):
+        catalog.assets.create(kind, name, {}, 1)
+    assert list(catalog.assets.kinds().items()) == [("Room", 1), ("auto", 1), ("room", 2)]

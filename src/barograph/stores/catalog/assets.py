@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, func, select
 
 from barograph.domain.asset import Asset
 from barograph.ports.catalog import Page
@@ -49,6 +49,11 @@ class SqlAssets:
         if search:
             query = query.where(contains(search, assets.c.name_folded))
         return rows.page(self._database, query, _asset, assets.c.id, limit=limit, offset=offset)
+
+    def kinds(self) -> Mapping[str, int]:
+        query = select(assets.c.kind, func.count()).group_by(assets.c.kind)
+        found = self._database.read(lambda tx: tx.execute(query).all())
+        return dict(sorted((kind, count) for kind, count in found))
 
     def update(self, asset_id: int, changes: Mapping[str, Any]) -> Asset:
         rows.check_fields(changes, _FIELDS)

@@ -9,6 +9,7 @@ from barograph.transport.web import (
     audit_log,
     device,
     device_changes,
+    inventory,
     newest,
     overview,
     people,
@@ -29,6 +30,7 @@ _PARTS = (
     audit_log,
     people,
     profile,
+    inventory,
 )
 
 

@@ -55,6 +55,7 @@ _HEADERS = {
 
 _PLACES = (
     ("/", marked("Devices"), "devices", False),
+    ("/ui/inventory", marked("Inventory"), "inventory", False),
     ("/ui/people", marked("People"), "people", True),
 )
 
