@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, inspect, text
 from sqlalchemy.exc import OperationalError
 
 from barograph.stores.catalog.address import read_url
@@ -53,51 +53,38 @@ def empty_database(backend: str, directory) -> Iterator[str]:
 
 
 class Places:
-    """A place for each directory that a test keeps something in, all gone afterwards.
+    """A database for each directory in which a test keeps readings.
 
-    Databases take PostgreSQL long to make and to drop, so there they are schemas of one.
+    Making a database, and tables in it, takes longer than most tests: after a test they are only
+    emptied, and serve another one. All are gone in the end.
     """
 
+    TABLES = ("readings", "reading_series", "reading_store")
+
     def __init__(self) -> None:
-        self._all = contextlib.ExitStack()
-        self._of_test = contextlib.ExitStack()
+        self._opened = contextlib.ExitStack()
+        self._free: dict[str, list[str]] = {}
         self._urls: dict[tuple[str, object], str] = {}
-        self._shared: str | None = None
 
     def url(self, backend: str, directory) -> str:
         key = backend, directory
         if key not in self._urls:
-            place = (
-                self._schema() if backend == "postgresql" else empty_database(backend, directory)
-            )
-            self._urls[key] = self._of_test.enter_context(place)
+            free = self._free.setdefault(backend, [])
+            self._urls[key] = free.pop() if free else self._new(backend)
         return self._urls[key]
 
-    @contextlib.contextmanager
-    def _schema(self) -> Iterator[str]:
-        if self._shared is None:
-            self._shared = self._all.enter_context(empty_database("postgresql", None))
-        shared = read_url(self._shared)
-        name = f"test_{secrets.token_hex(6)}"
-        with _run(shared) as run:
-            run(f"CREATE SCHEMA {name}")
-        options = {"options": f"-csearch_path={name}"}
-        yield shared.update_query_dict(options).render_as_string(hide_password=False)
-        with _run(shared) as run:
-            run(f"DROP SCHEMA {name} CASCADE")
+    def _new(self, backend: str) -> str:
+        return self._opened.enter_context(empty_database(backend, None))
 
     def end_test(self) -> None:
+        for (backend, _), url in self._urls.items():
+            engine = create_engine(read_url(url))
+            with engine.begin() as connection:
+                for table in {*self.TABLES} & {*inspect(connection).get_table_names()}:
+                    connection.execute(text(f"DELETE FROM {table}"))
+            engine.dispose()
+            self._free[backend].append(url)
         self._urls.clear()
-        self._of_test.close()
 
     def close(self) -> None:
-        self.end_test()
-        self._all.close()
-
-
-@contextlib.contextmanager
-def _run(url):
-    engine = create_engine(url, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        yield lambda sql: connection.execute(text(sql))
-    engine.dispose()
+        self._opened.close()

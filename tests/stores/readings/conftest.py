@@ -33,6 +33,8 @@ STORES: dict[str, Callable[[Path], ReadingStore]] = {
         ),
     ),
     "postgresql": lambda directory: SqlReadingStore(PLACES.url("postgresql", directory)),
+    "mysql": lambda directory: SqlReadingStore(PLACES.url("mysql", directory)),
+    "sqlite": lambda directory: SqlReadingStore(f"sqlite:///{directory}/readings.db"),
 }
 """Name to what opens the store that lives in a directory."""
 
@@ -44,6 +46,14 @@ class Gap:
     """The name of the test that shows it."""
     reason: str
     raises: type[BaseException]
+    case: str = ""
+    """The test's parameter, where only that one fails."""
+
+    def applies(self, store: str, request: pytest.FixtureRequest) -> bool:
+        test = request.node
+        if (self.store, self.behaviour) != (store, test.originalname):
+            return False
+        return not self.case or self.case in test.callspec.id.split("-", 1)
 
 
 REOPENING = "test_a_reopened_store_holds_everything"
@@ -62,6 +72,13 @@ GAPS = (
         "there are no files to copy",
         Unavailable,
     ),
+    Gap(
+        "mysql",
+        "test_a_number_comes_back_bit_for_bit",
+        "neither MariaDB nor MySQL has a negative zero: it is kept as 0",
+        AssertionError,
+        case="-0.0",
+    ),
     *(
         Gap(
             server,
@@ -69,7 +86,7 @@ GAPS = (
             "a server's database is copied by the server's own tools",
             Unavailable,
         )
-        for server in ("postgresql",)
+        for server in ("postgresql", "mysql")
         for behaviour in (
             "test_a_backup_opens_as_a_store_with_the_same_content",
             "test_a_backup_beside_appends_holds_whole_batches",
@@ -110,7 +127,7 @@ def places():
 def stores(request):
     found = Stores(request.param)
     for gap in GAPS:
-        if (gap.store, gap.behaviour) == (found.kind, request.node.originalname):
+        if gap.applies(found.kind, request):
             mark = pytest.mark.xfail(reason=gap.reason, raises=gap.raises, strict=True)
             request.applymarker(mark)
     yield found

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Select
+from sqlalchemy import Connection, Engine, Select
 from sqlalchemy.exc import DBAPIError
 
 from barograph.stores.readings.sql.rows import Rows
@@ -38,8 +39,6 @@ class Dialect:
     """The answer to a query for series, time, value and, where it asks for it, text."""
     size: str
     """Asks for the bytes that the readings take."""
-    no_backup: str
-    """Why Barograph makes no copy of it, and what does."""
     insert: Callable[[Connection, Rows], None] | None = None
     """Stores numbers faster than `upsert`; violates the key where one is there already."""
     add_months: Callable[[Connection, Sequence[int]], None] | None = None
@@ -47,6 +46,12 @@ class Dialect:
     reading_session: Sequence[str] = ()
     """What a session for questions begins with; `{seconds}` is the limit of a statement."""
     writing_session: Sequence[str] = ()
+    limit: Callable[[Engine, int], None] | None = None
+    """Bounds the seconds of a statement where no session's setting does."""
+    copy: Callable[[Any, Path], None] | None = None
+    """Writes what the driver's connection sees into a directory."""
+    no_backup: str = ""
+    """Why Barograph makes no copy of it, and what does."""
     driver_options: Mapping[str, Any] = field(default_factory=dict)
     prepare: Callable[[Any], None] | None = None
     """Done to each new connection of the driver's."""

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, delete, event, select, text
 from sqlalchemy.exc import DBAPIError
 
 from barograph.domain.batch import Batch
-from barograph.domain.errors import BarographError, ConfigurationError, Unavailable
+from barograph.domain.errors import BarographError, ConfigurationError, Conflict, Unavailable
 from barograph.domain.period import ALL_TIME, Period
 from barograph.ports.reading_store import Aggregation, Cell, Health
 from barograph.stores.catalog.address import EXTRAS, read_url
@@ -82,6 +82,8 @@ class SqlReadingStore:
                 driver_options=options,
             )
             opened.callback(self._reading.close)
+            if self._dialect.limit is not None:
+                self._dialect.limit(self._reading.engine, statement_seconds_max)
             self._prepare(self._writing, self._dialect.writing_session, statement_seconds_max)
             self._prepare(self._reading, self._dialect.reading_session, statement_seconds_max)
             self._open()
@@ -289,8 +291,21 @@ class SqlReadingStore:
         return Health(writable=True, detail="ok", size_bytes=int(size or 0))
 
     def backup(self, target: Path) -> None:
-        """Raise `Unavailable`, which says what copies this database."""
-        raise Unavailable(f"{self._dialect.no_backup}; {target.name} is not written")
+        """Write a copy that opens as a store of its own.
+
+        For a database on a server this raises `Unavailable`, which says what copies it.
+        """
+        copy = self._dialect.copy
+        if copy is None:
+            raise Unavailable(self._dialect.no_backup)
+        try:
+            target.mkdir(parents=True)
+        except FileExistsError:
+            raise Conflict(f"{target} exists already: name a new directory") from None
+        except OSError as error:
+            raise Unavailable(f"cannot write a backup to {target}: {error}") from error
+        with self._reading.driver_connection() as raw:
+            copy(raw, target)
 
     def close(self) -> None:
         """Close every connection."""
