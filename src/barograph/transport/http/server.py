@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from types import FrameType, MappingProxyType
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 import uvicorn
 from starlette.types import ASGIApp, Scope
@@ -39,6 +39,9 @@ _HEADERS_TOO_LARGE = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
     b"content-length: 0\r\nconnection: close\r\n\r\n"
 )
+_HEADS_MAX = 4
+"""Heads remembered per connection: a device's differ in `Content-Length` only."""
+_ANSWERS_MAX = 64
 _TOO_MANY = (
     b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 10\r\n"
     b"content-length: 0\r\nconnection: close\r\n\r\n"
@@ -55,11 +58,24 @@ class Shortcut(Protocol):
     What these cost is a large part of the time of a request that carries one reading.
     """
 
-    def takes(self, scope: Scope) -> bool:
-        """Whether it may answer this request; asked when the headers are there."""
+    def prepare(self, scope: Scope) -> object | None:
+        """What a request's head means to it, or None where ASGI is to answer.
 
-    def __call__(self, scope: Scope, body: bytes, respond: Respond) -> bool:
-        """Answer by `respond`, now or later on the loop; False hands the request to ASGI."""
+        It may be used again for each request whose head is the same to the byte.
+        """
+
+    def __call__(self, prepared: Any, body: bytes, respond: Respond) -> bool:
+        """Answer by `respond`, later on the loop or now; False hands the request to ASGI."""
+
+
+class _Head:
+    """A request's head as it came, and what it was found to mean."""
+
+    __slots__ = ("bytes", "prepared")
+
+    def __init__(self, data: bytes, prepared: object) -> None:
+        self.bytes = data
+        self.prepared = prepared
 
 
 WebSockets = Mapping[bytes, Callable[[], asyncio.Protocol]]
@@ -80,6 +96,25 @@ class Deadlines:
         self.websockets = websockets
         self.connections: set[BoundedProtocol] = set()
         self.by_address: Counter[str] = Counter()
+        self._answers: dict[tuple[int, bytes, bytes], bytes] = {}
+        self._answers_headers: object = None
+
+    def answer(
+        self, headers: list[tuple[bytes, bytes]], status: int, head: bytes, body: bytes
+    ) -> bytes:
+        """The whole answer. `headers` is a new list each second, for its date."""
+        if headers is not self._answers_headers or len(self._answers) >= _ANSWERS_MAX:
+            self._answers.clear()
+            self._answers_headers = headers
+        key = (status, head, body)
+        found = self._answers.get(key)
+        if found is None:
+            parts = [STATUS_LINE[status]]
+            for name, value in headers:
+                parts += (name, b": ", value, b"\r\n")
+            parts += (head, b"content-length: %d\r\n\r\n" % len(body), body)
+            found = self._answers[key] = b"".join(parts)
+        return found
 
     async def sweep(self) -> None:
         """Close what is over its time, for ever."""
@@ -111,7 +146,13 @@ class Deadlines:
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """uvicorn's HTTP/1.1 protocol, bounded in time and size."""
+    """uvicorn's HTTP/1.1 protocol, bounded in time and size.
+
+    A device sends the same head with every reading. The heads of a connection's last short requests
+    are remembered, and a read that consists of such a head and a body of its length means what it
+    meant before, so it goes to the shortcut without being parsed again. While such a request is
+    `_answering`, what follows it is held back.
+    """
 
     deadlines: Deadlines
     """Set on a subclass per server, because uvicorn makes the protocols."""
@@ -125,6 +166,11 @@ class BoundedProtocol(HttpToolsProtocol):
         self._in_body = False
         self._requests = 0
         self._short: ASGI3Application | None = None
+        self._prepared: object | None = None
+        self._heads: dict[int, _Head] = {}
+        self._answering = False
+        self._held = b""
+        self._ending = False
         if not self.deadlines.admit(self, self._address):
             transport.write(_TOO_MANY)
             transport.close()
@@ -135,6 +181,18 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         self._since = self.loop.time()
+        if self._answering:
+            self._held += data
+            self.flow.pause_reading()
+            return
+        head = self._heads.get(len(data))
+        if head is not None and data.startswith(head.bytes) and self._is_at_rest():
+            self._answer_again(head, data)
+        else:
+            self._parse(data)
+
+    def _parse(self, data: bytes) -> None:
+        whole, requests = self._is_at_rest(), self._requests
         self._read_bytes = len(data)
         super().data_received(data)
         if self._in_head:
@@ -142,9 +200,68 @@ class BoundedProtocol(HttpToolsProtocol):
             self._head_bytes += len(data)
             if self._head_bytes > self.deadlines.limits.header_bytes_max:
                 self._refuse(_HEADERS_TOO_LARGE)
+        elif self._prepared is not None and whole and self._requests == requests + 1:
+            self._remember(data)
+
+    def _is_at_rest(self) -> bool:
+        """Whether all that was asked is answered, and the next byte begins a request."""
+        return (
+            not self._in_head
+            and not self._in_body
+            and (not self._requests or self.cycle.response_complete)
+            and not self.flow.write_paused
+            and not self.transport.is_closing()
+        )
+
+    def _remember(self, data: bytes) -> None:
+        """Remember the head of the short request that is all of `data`, if it is whole."""
+        cycle = self.cycle
+        stop = len(data) - len(cycle.body)
+        if (
+            not self._in_body
+            and cycle.keep_alive
+            and cycle.body
+            and data[stop:] == cycle.body
+            and data[stop - 4 : stop] == b"\r\n\r\n"
+            and not self.parser.should_upgrade()
+        ):
+            if len(self._heads) >= _HEADS_MAX:
+                self._heads.clear()
+            self._heads[len(data)] = _Head(data[:stop], self._prepared)
+
+    def _answer_again(self, head: _Head, data: bytes) -> None:
+        shortcut = self.deadlines.shortcut
+        assert shortcut is not None
+        self._unset_keepalive_if_required()
+        self._answering = True
+        if not shortcut(head.prepared, data[len(head.bytes) :], self._respond_again):
+            self._answering = False
+            self._parse(data)
+
+    def _respond_again(self, status: int, head: bytes, body: bytes) -> None:
+        self._answering = False
+        state = self.server_state
+        state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.transport.write(self.deadlines.answer(state.default_headers, status, head, body))
+        if self._ending:
+            self.transport.close()
+        elif self._held:
+            held, self._held = self._held, b""
+            self.flow.resume_reading()
+            self.data_received(held)
+
+    def shutdown(self) -> None:
+        """Close the connection once what it asked is answered."""
+        if self._answering:
+            self._ending = True
+        else:
+            super().shutdown()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self._prepared = None
         self._in_head = True
         self._head_bytes = 0
         self._head_since = self._since
@@ -163,21 +280,18 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         shortcut = self.deadlines.shortcut
-        if (
-            shortcut is not None
-            and cycle is self.cycle
-            and shortcut.takes(cast("Scope", cycle.scope))
-        ):
-            self._short = app
-        else:
-            super()._start_asgi_task(cycle, app)
+        if shortcut is not None and cycle is self.cycle:
+            self._prepared = shortcut.prepare(cast("Scope", cycle.scope))
+            if self._prepared is not None:
+                self._short = app
+                return
+        super()._start_asgi_task(cycle, app)
 
     def _answer_shortly(self, app: ASGI3Application) -> None:
         cycle, shortcut = self.cycle, self.deadlines.shortcut
         assert shortcut is not None
-        if not shortcut(
-            cast("Scope", cycle.scope), bytes(cycle.body), partial(self._respond, cycle)
-        ):
+        if not shortcut(self._prepared, bytes(cycle.body), partial(self._respond, cycle)):
+            self._prepared = None
             super()._start_asgi_task(cycle, app)
 
     def _respond(self, cycle: RequestResponseCycle, status: int, head: bytes, body: bytes) -> None:
@@ -186,13 +300,10 @@ class BoundedProtocol(HttpToolsProtocol):
         cycle.message_event.set()
         if cycle.disconnected:
             return
-        parts = [STATUS_LINE[status]]
-        for name, value in cycle.default_headers:
-            parts += (name, b": ", value, b"\r\n")
         if not cycle.keep_alive:
-            parts.append(b"connection: close\r\n")
-        parts += (head, b"content-length: %d\r\n\r\n" % len(body), body)
-        self.transport.write(b"".join(parts))
+            head += b"connection: close\r\n"
+        answer = self.deadlines.answer(cycle.default_headers, status, head, body)
+        self.transport.write(answer)
         if not cycle.keep_alive:
             self.transport.close()
         cycle.on_response()
@@ -253,6 +364,8 @@ class BoundedProtocol(HttpToolsProtocol):
                 self.transport.close()
         elif self.flow.write_paused and waited > _WRITE_STALLED_SECONDS:
             self.transport.abort()
+        elif waited > limits.idle_seconds_max and not self._answering and self._is_at_rest():
+            self.transport.close()  # as uvicorn's timer does, which remembered heads do not set
 
     def _refuse(self, answer: bytes) -> None:
         if not self.transport.is_closing():

@@ -5,11 +5,12 @@ request; what is out of the ordinary it leaves to `ingest.py`.
 """
 
 import asyncio
+from dataclasses import dataclass
 from typing import Any
 
 from starlette.types import Scope
 
-from barograph.codecs import decoder_for
+from barograph.codecs import Decode, decoder_for
 from barograph.domain.errors import BarographError
 from barograph.domain.user import require_device
 from barograph.services.core import Core
@@ -25,6 +26,19 @@ Tag = tuple[Respond, int]
 """Whom to answer, and how many readings were accepted."""
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """The head of a small write: whose credential it has, what its body is, for which device.
+
+    `scope` is kept where there is no `Authorization` header, and other headers decide.
+    """
+
+    authorization: bytes
+    scope: Scope | None
+    decode: Decode
+    ref: str
+
+
 class ShortIngest:
     """A `server.Shortcut` for `POST /api/devices/{device}/data`."""
 
@@ -34,37 +48,42 @@ class ShortIngest:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._waking = False
 
-    def takes(self, scope: Scope) -> bool:
-        """Whether the request is a small write without options."""
-        if scope["method"] != "POST" or scope["query_string"] or not device_in(scope["path"]):
-            return False
+    def prepare(self, scope: Scope) -> Prepared | None:
+        """Of a small write without options, what its head says."""
+        if scope["method"] != "POST" or scope["query_string"]:
+            return None
+        ref = device_in(scope["path"])
+        if not ref:
+            return None
+        authorization = content_type = b""
+        small = False
         for name, value in scope["headers"]:
             if name == b"content-length":
-                return len(value) <= 5 and value.isdigit() and int(value) <= _BYTES_MAX
-        return False
-
-    def __call__(self, scope: Scope, body: bytes, respond: Respond) -> bool:
-        """Store the readings of one request; see `server.Shortcut`."""
-        core = self._core
-        authorization = content_type = b""
-        for name, value in scope["headers"]:
-            if name == b"authorization":
+                small = len(value) <= 5 and value.isdigit() and int(value) <= _BYTES_MAX
+            elif name == b"authorization":
                 authorization = value
             elif name == b"content-type":
                 content_type = value
             elif name in {b"content-encoding", b"expect"}:
-                return False
+                return None
+        if not small:
+            return None
         try:
-            access = self._access
-            principal = (
-                access.of_header(authorization) if authorization else access.principal(scope)
-            )
-            ref = device_in(scope["path"])
-            assert ref is not None
-            device = require_device(principal, core.registry.device(ref), write=True)
-            decoded = decoder_for(content_type)(
-                body, now=core.clock(), zone=core.zone, limits=core.limits
-            )
+            decode = decoder_for(content_type)
+        except BarographError:
+            return None
+        return Prepared(authorization, None if authorization else scope, decode, ref)
+
+    def __call__(self, prepared: Prepared, body: bytes, respond: Respond) -> bool:
+        """Store the readings of one request; see `server.Shortcut`."""
+        core, access = self._core, self._access
+        try:
+            if prepared.scope is None:
+                principal = access.of_header(prepared.authorization)
+            else:
+                principal = access.principal(prepared.scope)
+            device = require_device(principal, core.registry.device(prepared.ref), write=True)
+            decoded = prepared.decode(body, now=core.clock(), zone=core.zone, limits=core.limits)
             count = len(decoded.batch)
             batch = core.ingest.known(device, decoded.batch) if count else None
             if batch is None:
