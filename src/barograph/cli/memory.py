@@ -13,6 +13,7 @@ _DONTNEED = 4
 def settle() -> None:
     """Give back what the start has freed, and the code that only the start has run."""
     gc.collect()
+    gc.freeze()
     if sys.platform != "linux":
         return
     c = ctypes.CDLL(None)

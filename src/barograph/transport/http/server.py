@@ -280,7 +280,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         shortcut = self.deadlines.shortcut
-        if shortcut is not None and cycle is self.cycle:
+        # A request that had to wait for the answer before it is complete by now, and goes to ASGI.
+        if shortcut is not None and cycle is self.cycle and self._in_body:
             self._prepared = shortcut.prepare(cast("Scope", cycle.scope))
             if self._prepared is not None:
                 self._short = app
