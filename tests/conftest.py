@@ -34,12 +34,16 @@ from barograph.services.metrics import MetricService
 from barograph.services.passwords import Passwords
 from barograph.services.readings import Readings
 from barograph.services.registry import Registry
+from barograph.services.report_making import ReportMaking
+from barograph.services.reports import ReportService
+from barograph.services.schedules import ScheduleService
 from barograph.services.sharing import DeviceSharing
 from barograph.services.telemetry import Telemetry
 from barograph.services.writer import Writer
 from barograph.stores.catalog.catalog import SqlCatalog
 from barograph.stores.readings.memory import MemoryReadingStore
 from barograph.stores.readings.parquet import write_parquet
+from barograph.transport.reports.forms import RENDERERS
 
 # How long an example takes says nothing on a machine that others use as well.
 settings.register_profile("untimed", deadline=None)
@@ -165,7 +169,22 @@ def core(parts):
         parts.clock,
         parts.limits,
         parts.announced,
-        {"analytics": AnalyticsJob(parts.analytics)},
+        {
+            "analytics": AnalyticsJob(parts.analytics),
+            ReportMaking.KIND: ReportMaking(
+                parts.catalog, parts.registry, parts.analytics, parts.clock, parts.limits
+            ),
+        },
+    )
+    parts.reports = ReportService(parts.catalog, parts.jobs, parts.clock, parts.limits, RENDERERS)
+    parts.schedules = ScheduleService(
+        parts.catalog,
+        parts.analytics,
+        parts.jobs,
+        {},
+        parts.clock,
+        parts.limits,
+        parts.accounts.audit,
     )
     parts.fleet = Fleet(parts)
     parts.ingest = Ingest(parts.registry, parts.limits)

@@ -216,6 +216,35 @@ class Settings(BaseSettings):
         validate_default=True,
         description="Remove entries of the audit log older than this; 0 keeps all.",
     )
+    public_url: str = Field(
+        default="",
+        pattern=r"^(https?://[^\s/?#]+(/[^\s?#]*)?)?$",
+        description="How people reach this server, such as https://barograph.example.org; e-mails "
+        "link to it.",
+    )
+    report_retention: Length = Field(
+        default="365d",
+        validate_default=True,
+        description="Remove reports made longer ago than this; 0 keeps all.",
+    )
+    smtp_url: str = Field(
+        default="",
+        description="The server that sends reports by e-mail: smtp://user:password@host:587 (TLS "
+        "from STARTTLS on, which a password needs) or smtps://user:password@host:465. Empty: none.",
+    )
+    mail_from: str = Field(
+        default="", description="The address that e-mails come from; needed with smtp_url."
+    )
+    webhooks: dict[str, str] = Field(
+        default_factory=dict,
+        description="Addresses that reports may be announced to, by name: "
+        '{"office": "https://example.org/hook"}.',
+    )
+    webhook_secret: str = Field(
+        default="",
+        description="Signs what webhooks are told (HMAC-SHA256); needed with webhooks, 16 "
+        "characters at least.",
+    )
     apis: frozenset[System] = Field(
         default=frozenset(SYSTEMS),
         description="Which of the older systems' APIs are served besides our own.",

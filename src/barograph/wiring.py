@@ -13,9 +13,11 @@ from pathlib import Path
 from barograph.config import Settings
 from barograph.domain.errors import ConfigurationError
 from barograph.domain.period import Period
+from barograph.domain.report import Way
 from barograph.domain.time import MINUTE, SECOND, parse_zone
 from barograph.jobs.in_process import InProcessRunner
 from barograph.ports.clock import Clock
+from barograph.ports.notifier import Notifier
 from barograph.ports.reading_store import ReadingStore
 from barograph.services.access_tokens import AccessTokens
 from barograph.services.accounts import Accounts
@@ -34,6 +36,10 @@ from barograph.services.metrics import MetricService
 from barograph.services.passwords import Passwords
 from barograph.services.readings import Readings
 from barograph.services.registry import Registry
+from barograph.services.report_delivery import Deliveries, ReportDelivery
+from barograph.services.report_making import ReportMaking
+from barograph.services.reports import ReportService
+from barograph.services.schedules import ScheduleService
 from barograph.services.sharing import DeviceSharing
 from barograph.services.telemetry import Telemetry
 from barograph.services.user_statistics import UserStatistics
@@ -55,6 +61,10 @@ from barograph.transport.mqtt.listener import MqttListener
 from barograph.transport.mqtt.storage import MqttStorage
 from barograph.transport.mqtt.tls import TlsCertificate
 from barograph.transport.mqtt.topics import Template, Topics
+from barograph.transport.notifiers.smtp import SmtpNotifier
+from barograph.transport.notifiers.webhook import WebhookNotifier
+from barograph.transport.reports.forms import RENDERERS
+from barograph.transport.reports.notice import composer
 from barograph.transport.web.router import router as web_router
 from barograph.transport.web.snippets import MqttAddress
 
@@ -66,6 +76,8 @@ BRIDGE_FILE = "mqtt-bridge.json"
 READINGS_DIRECTORY = "readings"
 BACKUPS_DIRECTORY = "backups"
 _HELD_READING_BYTES = 32
+_DUE_SECONDS = 5.0
+"""How often it is looked whether a report is due."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +132,15 @@ def build(
         )
         analytics = Analytics(registry, store, clock, limits, zone)
         runner = InProcessRunner(settings.job_workers)
-        jobs = JobService(catalog, clock, limits, runner, _job_kinds(analytics))
+        notifiers = _notifiers(settings)
+        kinds = {
+            **_job_kinds(analytics),
+            ReportMaking.KIND: ReportMaking(catalog, registry, analytics, clock, limits),
+            ReportDelivery.KIND: ReportDelivery(
+                catalog, notifiers, RENDERERS, composer(settings.public_url), clock, limits
+            ),
+        }
+        jobs = JobService(catalog, clock, limits, runner, kinds)
         writer = Writer(
             store,
             backlog_readings_max=limits.backlog_readings_max,
@@ -146,6 +166,10 @@ def build(
                 registry, store, latest, clock, limits, zone, write_parquet, accounts.audit
             ),
             jobs=jobs,
+            reports=ReportService(catalog, jobs, clock, limits, RENDERERS),
+            schedules=ScheduleService(
+                catalog, analytics, jobs, notifiers, clock, limits, accounts.audit
+            ),
             telemetry=telemetry,
             limits=limits,
             clock=clock,
@@ -277,7 +301,23 @@ def _job_kinds(analytics: Analytics) -> dict[str, Kind]:
     }
 
 
+def _notifiers(settings: Settings) -> dict[Way, Notifier]:
+    """The ways to tell somebody that are configured."""
+    found: dict[Way, Notifier] = {}
+    if settings.smtp_url or settings.mail_from:
+        found["email"] = SmtpNotifier(settings.smtp_url, settings.mail_from)
+    if settings.webhooks:
+        found["webhook"] = WebhookNotifier(settings.webhooks, settings.webhook_secret)
+    return found
+
+
 def _chores(core: Core, settings: Settings) -> list[Chore]:
+    deliveries = Deliveries(core.catalog, core.jobs, core.clock)
+
+    def expire_reports() -> bool:
+        before = core.clock() - (settings.report_retention or core.clock())
+        return core.catalog.reports.expire(before, core.limits.reports_max) > 0
+
     def expire_jobs() -> bool:
         core.catalog.jobs.expire(core.clock() - settings.jobs_kept)
         return False
@@ -307,6 +347,9 @@ def _chores(core: Core, settings: Settings) -> list[Chore]:
         Chore("store maintenance", core.store.maintain, 1.0),
         Chore("note of used tokens", note_uses, 60.0),
         Chore("removal of old audit entries", expire_audit, 3600.0),
+        Chore("reports that are due", core.schedules.run_due, _DUE_SECONDS),
+        Chore("deliveries that are due", deliveries.run_due, _DUE_SECONDS),
+        Chore("removal of old reports", expire_reports, 3600.0),
     ]
     if settings.jobs_kept:
         chores.append(Chore("removal of old jobs", expire_jobs, 3600.0))

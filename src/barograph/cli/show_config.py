@@ -1,5 +1,6 @@
 """`barograph config`: every setting, its value, and where that came from."""
 
+import json
 import os
 import re
 import tomllib
@@ -73,8 +74,12 @@ def _text(entry: Entry, value: Any) -> str:
         return ""
     if isinstance(value, frozenset | tuple):
         return ",".join(_listed(value))
+    if isinstance(value, dict):
+        return json.dumps(value)
     if entry.is_length:
         return config.length_text(value)
+    if entry.name.endswith("_secret") and value:
+        return "***"
     return _PASSWORD.sub("://***@", str(value))
 
 
@@ -108,4 +113,6 @@ def _toml_value(entry: Entry) -> str:
         return str(value)
     if isinstance(value, frozenset | tuple):
         return "[" + ", ".join(f'"{one}"' for one in _listed(value)) + "]"
+    if isinstance(value, dict):
+        return "{}"
     return '"' + _text(entry, value).replace("\\", "\\\\").replace('"', '\\"') + '"'

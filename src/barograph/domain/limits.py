@@ -65,6 +65,14 @@ class Limits:
     job_seconds_max: float = _limit(
         1_200.0, "How long one job may run; RabbitMQ itself gives up after 1,800."
     )
+    report_values_max: int = _limit(200_000, "Figures in one report.")
+    report_minutes_min: int = _limit(5, "Between two reports of one schedule.")
+    reports_max: int = _limit(1_000, "Reports kept, per user; beyond it the oldest go.")
+    schedules_max: int = _limit(100, "Schedules of reports, per user.")
+    report_targets_max: int = _limit(20, "Addresses and webhooks of one schedule, each.")
+    mail_bytes_max: int = _limit(
+        10 * MIB, "Files attached to one e-mail; what is beyond it is left out, and said so."
+    )
     live_subscribers_max: int = _limit(1_000, "Live streams at a time.")
     live_backlog_events_max: int = _limit(
         10_000, "Readings kept for resuming live streams, and at most waiting for one slow reader."

@@ -17,6 +17,7 @@ from barograph.domain.device import Device, Series
 from barograph.domain.job import Job, Status
 from barograph.domain.metric import MetricSettings
 from barograph.domain.period import ALL_TIME, Period
+from barograph.domain.report import Delivery, DeliveryStatus, Form, Report, Schedule, Way
 from barograph.domain.sharing import Share
 from barograph.domain.user import Role, Token, User
 from barograph.ports.processes import Changes, Relay, Tries, Turns
@@ -190,6 +191,92 @@ class Jobs(Protocol):
         """Remove the jobs that ended earlier than `before`; how many."""
 
 
+class Schedules(Protocol):
+    """Reports that are made again and again."""
+
+    def create(self, schedule: Schedule) -> Schedule:
+        """Keep a new schedule (`schedule.id` is ignored); `InvalidInput` for an unknown user."""
+
+    def get(self, schedule_id: int) -> Schedule | None: ...
+    def list(self, *, user_id: int | None = None, limit: int, offset: int = 0) -> Page[Schedule]:
+        """In order of id."""
+
+    def update(self, schedule_id: int, changes: Mapping[str, Any]) -> Schedule:
+        """Set the named fields of `Schedule`."""
+
+    def delete(self, schedule_id: int) -> None:
+        """Remove the schedule; the reports that it yielded stay."""
+
+    def take_due(self, now: int, lease: int) -> Schedule | None:
+        """Lease the schedule that is due the longest, if its lease is free. One caller gets it."""
+
+    def done(
+        self,
+        schedule: Schedule,
+        *,
+        last_time: int,
+        next_time: int | None,
+        job_id: int | None,
+        error: str | None,
+    ) -> bool:
+        """Note what came of a leased schedule and free it.
+
+        False and no change where it was changed, or taken by another, since it was leased.
+        """
+
+
+class Reports(Protocol):
+    """Reports that were made."""
+
+    def add(
+        self,
+        report: Report,
+        document: bytes,
+        deliveries: Sequence[tuple[Way, str, Sequence[Form]]] = (),
+    ) -> Report:
+        """Keep a new report (`report.id` is ignored), its figures and where to send it.
+
+        Where there is one with its key already, that one is returned and nothing changed.
+        """
+
+    def get(self, report_id: int) -> Report | None: ...
+    def document(self, report_id: int) -> bytes | None:
+        """The figures as they were given to `add`."""
+
+    def list(
+        self,
+        *,
+        user_id: int | None = None,
+        schedule_id: int | None = None,
+        limit: int,
+        offset: int = 0,
+    ) -> Page[Report]:
+        """The newest first."""
+
+    def delete(self, report_id: int) -> None:
+        """Remove the report and its deliveries."""
+
+    def expire(self, before: int, kept_max: int) -> int:
+        """Remove reports made earlier than `before`, and of each user the oldest over `kept_max`."""
+
+    def deliveries(self, report_id: int) -> Sequence[Delivery]:
+        """Where the report is sent, in order of id."""
+
+    def delivery(self, delivery_id: int) -> Delivery | None: ...
+    def take_delivery(self, now: int, until: int) -> Delivery | None:
+        """The delivery that is due the longest; it is due again at `until`. One caller gets it."""
+
+    def tried(
+        self,
+        delivery_id: int,
+        status: DeliveryStatus,
+        error: str | None,
+        next_time: int | None,
+        time: int,
+    ) -> None:
+        """Note an attempt, and whether and when the next follows; a sent one stays as it is."""
+
+
 class Secrets(Protocol):
     """Small values that the installation keeps, such as the key that signs its JWTs."""
 
@@ -265,6 +352,8 @@ class Catalog(Protocol):
     series: SeriesIndex
     assets: Assets
     jobs: Jobs
+    schedules: Schedules
+    reports: Reports
     secrets: Secrets
     sessions: Sessions
     device_shares: Shares

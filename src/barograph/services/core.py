@@ -18,6 +18,8 @@ from barograph.services.live import InProcessLiveBus
 from barograph.services.metrics import MetricService
 from barograph.services.readings import Readings
 from barograph.services.registry import Registry
+from barograph.services.reports import ReportService
+from barograph.services.schedules import ScheduleService
 from barograph.services.sharing import DeviceSharing
 from barograph.services.telemetry import Telemetry
 from barograph.services.writer import Writer
@@ -42,6 +44,8 @@ class Core:
     analytics: Analytics
     readings: Readings
     jobs: JobService
+    reports: ReportService
+    schedules: ScheduleService
     telemetry: Telemetry
     limits: Limits
     clock: Clock

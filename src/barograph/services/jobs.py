@@ -2,8 +2,8 @@
 
 A job is a row in the catalog (`domain.job`); whoever runs it holds a lease, which a second thread
 renews while the work goes on, so that a job whose runner died is taken by another, and one that
-is cancelled learns of it. A job may therefore run more than once: its work must not change
-anything.
+is cancelled learns of it. A job may therefore run more than once: its work changes nothing, or
+nothing that doing it twice would change again.
 """
 
 import logging
@@ -53,7 +53,7 @@ class Kind(Protocol):
         """
 
     def run(self, principal: Principal, question: Mapping[str, Any], report: Report) -> Any:
-        """The answer to what `check` returned, in JSON's types. Changes nothing.
+        """The answer to what `check` returned, in JSON's types. May run twice.
 
         `report` must be called every few seconds; it raises where the work shall stop.
         """

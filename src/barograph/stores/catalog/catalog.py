@@ -18,6 +18,8 @@ from barograph.stores.catalog.devices import SqlDevices
 from barograph.stores.catalog.engine import Database
 from barograph.stores.catalog.jobs import SqlJobs
 from barograph.stores.catalog.relay import SqlRelay
+from barograph.stores.catalog.reports import SqlReports
+from barograph.stores.catalog.schedules import SqlSchedules
 from barograph.stores.catalog.schema import HEAD, current_revision, device_shares, devices, users
 from barograph.stores.catalog.secrets import SqlSecrets
 from barograph.stores.catalog.series import SqlSeriesIndex
@@ -49,6 +51,8 @@ class SqlCatalog:
         self.series: ports.SeriesIndex = SqlSeriesIndex(self._database)
         self.assets: ports.Assets = SqlAssets(self._database)
         self.jobs: ports.Jobs = SqlJobs(self._database)
+        self.schedules: ports.Schedules = SqlSchedules(self._database)
+        self.reports: ports.Reports = SqlReports(self._database)
         self.secrets: ports.Secrets = SqlSecrets(self._database)
         self.sessions: ports.Sessions = SqlSessions(self._database)
         self.device_shares: ports.Shares = SqlShares(

@@ -55,6 +55,14 @@ class _LongText(TypeDecorator[str]):
         return dialect.type_descriptor(_long_text(dialect))
 
 
+class _LongBlob(TypeDecorator[bytes]):
+    impl = LargeBinary
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return dialect.type_descriptor(_mysql().LONGBLOB() if _is_mysql(dialect) else LargeBinary())
+
+
 class _Digest(TypeDecorator[bytes]):
     impl = LargeBinary
     cache_ok = True
@@ -82,6 +90,8 @@ class Json(TypeDecorator[Any]):
 
 
 LONG_TEXT = _LongText()
+
+LONG_BLOB = _LongBlob()
 
 DIGEST = _Digest()
 """A SHA-256."""

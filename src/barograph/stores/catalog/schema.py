@@ -26,14 +26,15 @@ from sqlalchemy import (
 from sqlalchemy.schema import SchemaItem
 
 from barograph.domain.metric import LABEL_CHARS_MAX, UNIT_CHARS_MAX
-from barograph.stores.catalog.columns import DIGEST, LONG_TEXT, Id, Json, Word
+from barograph.stores.catalog.columns import DIGEST, LONG_BLOB, LONG_TEXT, Id, Json, Word
 
-HEAD = "0004"
+HEAD = "0005"
 """The migration that makes these tables."""
 
 KIND_CHARS_MAX = 64
 KEY_CHARS_MAX = 128
 EMAIL_CHARS_MAX = 254
+CRON_CHARS_MAX = 128
 NAME_CHARS_MAX = 254
 METRIC_CHARS_MAX = 512
 FOLDED_CHARS_MAX = 3 * NAME_CHARS_MAX
@@ -167,6 +168,53 @@ jobs = _table(
     Column("started_time", BigInteger),
     Column("ended_time", BigInteger),
     Index(None, "status", "id"),
+)
+
+schedules = _table(
+    "schedules",
+    _id(),
+    Column("name", Word(NAME_CHARS_MAX), nullable=False),
+    Column("question", Json, nullable=False),
+    Column("cron", Word(CRON_CHARS_MAX), nullable=False),
+    _reference("user_id", "users", "CASCADE", index=True),
+    Column("asker", Json, nullable=False),
+    Column("email", Json, nullable=False),
+    Column("webhook", Json, nullable=False),
+    Column("formats", Json, nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    Column("created_time", BigInteger, nullable=False),
+    Column("next_time", BigInteger, index=True),
+    Column("last_time", BigInteger),
+    Column("last_job_id", BigInteger),
+    Column("last_error", LONG_TEXT),
+    Column("lease_until", BigInteger),
+)
+
+reports = _table(
+    "reports",
+    _id(),
+    Column("key", Word(KEY_CHARS_MAX), nullable=False, unique=True),
+    Column("name", Word(NAME_CHARS_MAX), nullable=False),
+    Column("question", Json, nullable=False),
+    _reference("user_id", "users", "CASCADE", index=True),
+    _reference("schedule_id", "schedules", "SET NULL", index=True),
+    Column("created_time", BigInteger, nullable=False, index=True),
+    Column("document", LONG_BLOB, nullable=False),
+    Column("document_bytes", BigInteger, nullable=False),
+)
+
+deliveries = _table(
+    "deliveries",
+    _id(),
+    _reference("report_id", "reports", "CASCADE", nullable=False, index=True),
+    Column("way", Word(KIND_CHARS_MAX), nullable=False),
+    Column("target", Word(NAME_CHARS_MAX), nullable=False),
+    Column("formats", Json, nullable=False),
+    Column("status", Word(16), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("next_time", BigInteger, index=True),
+    Column("ended_time", BigInteger),
+    Column("error", LONG_TEXT),
 )
 
 secrets = _table(

@@ -29,6 +29,7 @@ from barograph.transport.http import (
     live,
     metrics,
     problems,
+    reports,
     sharing,
     users,
 )
@@ -51,6 +52,7 @@ _ROUTERS: Sequence[RouterFactory] = (
     latest.router,
     analytics.router,
     jobs.router,
+    reports.router,
     assets.router,
     audit.router,
     health.router,
