@@ -8,6 +8,7 @@ import sys
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Literal
 
 import typer
@@ -33,6 +34,7 @@ would be most of a commit's time."""
 
 
 def serve(
+    *,
     host: Annotated[
         str | None,
         typer.Option(help="Address to listen on; 0.0.0.0 lets other machines in.", metavar="ADDR"),
@@ -55,24 +57,34 @@ def serve(
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"] | None, typer.Option(help="How much to log.")
     ] = None,
+    demo: Annotated[
+        bool,
+        typer.Option(
+            "--demo",
+            help="Show a house, a weather mast and cars that do not exist, in a temporary data "
+            "directory unless --data-dir names one.",
+        ),
+    ] = False,
 ) -> None:
     """Start the server. Ctrl-C stops it; what it accepted is committed first.
 
     Settings come from the file, then the environment (BAROGRAPH_PORT=8080), then these options;
     the later wins. See [bold]barograph config[/bold] for all of them.
     """
-    settings = config.load(
-        config_file,
-        host=host,
-        port=port,
-        mqtt_port=mqtt_port,
-        data_dir=data_dir,
-        auth=auth,
-        log_level=log_level,
-    )
-    _log(settings.log_level)
-    sys.setswitchinterval(_SWITCH_SECONDS)
     with ExitStack() as opened:
+        if demo and data_dir is None:
+            data_dir = Path(opened.enter_context(TemporaryDirectory(prefix="barograph-demo-")))
+        settings = config.load(
+            config_file,
+            host=host,
+            port=port,
+            mqtt_port=mqtt_port,
+            data_dir=data_dir,
+            auth=auth,
+            log_level=log_level,
+        )
+        _log(settings.log_level)
+        sys.setswitchinterval(_SWITCH_SECONDS)
         sockets = bind(settings.host, settings.port)
         for one in sockets:
             opened.callback(one.close)
@@ -81,9 +93,20 @@ def serve(
             opened.callback(one.close)
         program = wiring.build(settings, mqtt_address=_publishing(settings, mqtt))
         opened.callback(program.close)
+        if demo:
+            _show(program, opened)
         settle()
         _run(program, settings, sockets, mqtt)
     logger.info("stopped; everything accepted is committed")
+
+
+def _show(program: wiring.Program, opened: ExitStack) -> None:
+    from barograph.services.demo import Demo  # noqa: PLC0415  # of no use to other servers
+
+    typer.echo("The demo: writing a week of readings …")
+    simulated = Demo(program.core)
+    opened.callback(simulated.close)
+    simulated.start()
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,6 +63,17 @@ def fleet(count: int, seed: int) -> list[SimulatedDevice]:
     return devices
 
 
+def household(seed: int) -> list[SimulatedDevice]:
+    """What `barograph serve --demo` shows: a mast, a house with its meter and mower, cars."""
+    kinds = (_mast, *[_room] * 5, _meter, _mower, *[_car] * 4)
+    seen: dict[str, int] = {}
+    devices = []
+    for number, kind in enumerate(kinds):
+        place = seen[kind.__name__] = seen.get(kind.__name__, 0) + 1
+        devices.append(kind(Random(f"{seed}/{number}"), place))  # noqa: S311  # no secret
+    return devices
+
+
 def times(start: int, every: int, count: int | None = None) -> Iterator[int]:
     """The times of the rounds: `start`, and every `every` microseconds after it."""
     number = 0
@@ -164,7 +175,8 @@ def _car(random: Random, number: int) -> SimulatedDevice:
     turn = Wander(random, 1.5, 15 * MINUTE)
     last = 0
     odometer, fuel = random.uniform(5_000, 180_000), random.uniform(20, 60)
-    latitude, longitude = 52.52 + random.uniform(-0.2, 0.2), 13.4 + random.uniform(-0.3, 0.3)
+    home = 52.52 + random.uniform(-0.2, 0.2), 13.4 + random.uniform(-0.3, 0.3)
+    latitude, longitude = home
     sound = random.random()
 
     def read(time: int) -> Values:
@@ -176,7 +188,10 @@ def _car(random: Random, number: int) -> SimulatedDevice:
         last = time
         odometer += way
         fuel = fuel - way * 0.07 if fuel > 5 else 60.0
-        course = turn.at(time)
+        north, east = (home[0] - latitude) * 111, (home[1] - longitude) * 68
+        # Around the home it goes as it likes; far from there it is on its way back.
+        homesick = min(1.0, math.hypot(north, east) / 15)
+        course = turn.at(time) * (1 - 0.7 * homesick) + math.atan2(east, north) * homesick
         latitude += way / 111 * math.cos(course)
         longitude += way / 68 * math.sin(course)
         rpm = 900 + speed * 28 + 10 * hurry.at(time) if drives else 0.0
@@ -194,6 +209,32 @@ def _car(random: Random, number: int) -> SimulatedDevice:
         }
 
     return SimulatedDevice(f"car-{number}", f"Car {number}", read)
+
+
+def _mower(random: Random, number: int) -> SimulatedDevice:
+    shake = Wander(random, 0.15, 5 * MINUTE)
+    delay = random.random() * HOUR
+
+    def read(time: int) -> Values:
+        # Two hours on the lawn, then one and a half at the dock.
+        shift = (time + delay) % (3.5 * HOUR) / HOUR
+        mows = shift < 2
+        turn = shift * 2 * math.pi if mows else 0.0
+        away = min(1.0, 8 * shift, 8 * max(0.0, 2 - shift))
+        x = away * (9 * math.sin(3 * turn) + shake.at(time))
+        y = away * (6 * math.sin(4 * turn + 0.6) + shake.at(time))
+        charge = 100 - 40 * shift if mows else min(100.0, 20 + 60 * (shift - 2))
+        return {
+            "x": round(x, 2),
+            "y": round(y, 2),
+            # The lawn slopes, with a hollow in its middle.
+            "z": round(0.12 * x - 1.5 * math.exp(-(x * x + y * y) / 20) * away, 2),
+            "battery": round(charge, 1),
+            "state": "mowing" if mows else "charging" if charge < 100 else "docked",
+        }
+
+    key = "house/mower" + (f"-{number}" if number > 1 else "")
+    return SimulatedDevice(key, "House, lawn mower", read)
 
 
 def _machine(random: Random, number: int) -> SimulatedDevice:
