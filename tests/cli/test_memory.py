@@ -8,15 +8,15 @@ from barograph.cli.memory import _code
 _PROGRAM = """
 import re, duckdb
 from pathlib import Path
-from barograph.cli.memory import settle
+from barograph.cli.memory import settled
 def code():
     found = re.findall(r"r-xp .*_duckdb.*\\n(?:.*\\n)*?Rss: +(\\d+)", Path("/proc/self/smaps").read_text())
     return sum(map(int, found))
 ask = lambda: duckdb.sql("SELECT sum(i) FROM range(1000) t(i)").fetchall()
 ask()
 before = code()
-settle()
-print(before, code(), ask()[0][0])
+with settled():
+    print(before, code(), ask()[0][0])
 """
 
 
@@ -44,3 +44,9 @@ def test_the_program_runs_on_after_it_gave_its_code_back():
     before, after, total = map(int, ran.stdout.split())
     assert after < before
     assert total == 499_500
+
+
+def test_a_server_that_ends_has_nothing_to_say_about_leaks(serve):
+    server = serve()
+    assert server.stop() == 0
+    assert "leak" not in server.log.read_text()

@@ -4,16 +4,31 @@ import ctypes
 import gc
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 _DONTNEED = 4
 """Linux' MADV_DONTNEED: unmap pages; what is touched again comes back from its file."""
 
 
-def settle() -> None:
-    """Give back what the start has freed, and the code that only the start has run."""
+@contextmanager
+def settled() -> Iterator[None]:
+    """Run with what the start has made as given.
+
+    What it freed and the code that only it has run go back to the system. What it made lasts as
+    long as the program, so the collector does not look through it again: that stops everything
+    for a quarter of a second.
+    """
     gc.collect()
     gc.freeze()
+    _give_back()
+    try:
+        yield
+    finally:
+        gc.unfreeze()  # or what is left at the end would look like a leak
+
+
+def _give_back() -> None:
     if sys.platform != "linux":
         return
     c = ctypes.CDLL(None)

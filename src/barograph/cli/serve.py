@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 import typer
 
 from barograph import config, wiring
-from barograph.cli.memory import settle
+from barograph.cli.memory import settled
 from barograph.cli.running import Announcement
 from barograph.config import Settings
 from barograph.domain.errors import ConfigurationError
@@ -95,8 +95,8 @@ def serve(
         opened.callback(program.close)
         if demo:
             _show(program, opened)
-        settle()
-        _run(program, settings, sockets, mqtt)
+        with settled():
+            _run(program, settings, sockets, mqtt)
     logger.info("stopped; everything accepted is committed")
 
 
