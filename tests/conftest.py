@@ -25,6 +25,7 @@ from barograph.services.accounts import Accounts
 from barograph.services.analytics import Analytics
 from barograph.services.analytics_job import AnalyticsJob
 from barograph.services.assets import AssetService
+from barograph.services.commands import CommandService
 from barograph.services.devices import DeviceService
 from barograph.services.ingest import Ingest
 from barograph.services.jobs import JobService
@@ -32,7 +33,9 @@ from barograph.services.latest import Latest
 from barograph.services.live import InProcessLiveBus
 from barograph.services.metrics import MetricService
 from barograph.services.passwords import Passwords
+from barograph.services.presence import Presences
 from barograph.services.readings import Readings
+from barograph.services.refusals import Refusals
 from barograph.services.registry import Registry
 from barograph.services.report_making import ReportMaking
 from barograph.services.reports import ReportService
@@ -103,6 +106,9 @@ def parts(catalog, clock, cheap_passwords):
         passwords=cheap_passwords,
         access_tokens=access_tokens,
         devices=devices,
+        commands=CommandService(catalog, clock, limits),
+        presence=Presences(clock),
+        refusals=Refusals(clock),
         sharing=DeviceSharing(catalog, registry, clock),
         assets=AssetService(catalog, registry, clock, limits),
         metrics=MetricService(catalog, registry),

@@ -14,7 +14,7 @@ from barograph.config import Settings
 from barograph.domain.errors import ConfigurationError
 from barograph.domain.period import Period
 from barograph.domain.report import Way
-from barograph.domain.time import MINUTE, SECOND, parse_zone
+from barograph.domain.time import DAY, MINUTE, SECOND, parse_zone
 from barograph.jobs.in_process import InProcessRunner
 from barograph.ports.clock import Clock
 from barograph.ports.notifier import Notifier
@@ -25,6 +25,7 @@ from barograph.services.analytics import Analytics
 from barograph.services.analytics_job import AnalyticsJob
 from barograph.services.assets import AssetService
 from barograph.services.backups import Backups
+from barograph.services.commands import CommandService
 from barograph.services.core import Core
 from barograph.services.devices import DeviceService
 from barograph.services.housekeeping import Chore, Housekeeping
@@ -34,7 +35,9 @@ from barograph.services.latest import Latest
 from barograph.services.live import InProcessLiveBus
 from barograph.services.metrics import MetricService
 from barograph.services.passwords import Passwords
+from barograph.services.presence import Presences
 from barograph.services.readings import Readings
+from barograph.services.refusals import Refusals
 from barograph.services.registry import Registry
 from barograph.services.report_delivery import Deliveries, ReportDelivery
 from barograph.services.report_making import ReportMaking
@@ -78,6 +81,7 @@ BACKUPS_DIRECTORY = "backups"
 _HELD_READING_BYTES = 32
 _DUE_SECONDS = 5.0
 """How often it is looked whether a report is due."""
+_COMMANDS_KEPT = 90 * DAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +162,9 @@ def build(
             live=live,
             accounts=accounts,
             devices=devices,
+            commands=CommandService(catalog, clock, limits),
+            presence=Presences(clock),
+            refusals=Refusals(clock),
             sharing=DeviceSharing(catalog, registry, clock),
             assets=AssetService(catalog, registry, clock, limits),
             metrics=MetricService(catalog, registry),
@@ -331,6 +338,10 @@ def _chores(core: Core, settings: Settings) -> list[Chore]:
             core.catalog.audit.expire(core.clock() - settings.audit_retention)
         return False
 
+    def expire_commands() -> bool:
+        core.catalog.commands.expire(core.clock() - _COMMANDS_KEPT)
+        return False
+
     def retain() -> bool:
         ids = [
             series
@@ -345,6 +356,7 @@ def _chores(core: Core, settings: Settings) -> list[Chore]:
 
     chores = [
         Chore("store maintenance", core.store.maintain, 1.0),
+        Chore("removal of old commands", expire_commands, 3600.0),
         Chore("note of used tokens", note_uses, 60.0),
         Chore("removal of old audit entries", expire_audit, 3600.0),
         Chore("reports that are due", core.schedules.run_due, _DUE_SECONDS),

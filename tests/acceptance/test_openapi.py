@@ -33,6 +33,7 @@ def furnished(server):
         ).json()
         readings = [{"ts": 1_750_000_000 + i * 60, "x": i, "state": "on"} for i in range(50)]
         client.post(f"/api/devices/{device['id']}/data", json=readings).raise_for_status()
+        client.post(f"/api/devices/{device['id']}/commands", json={"command": "on"})
     return server
 
 

@@ -57,6 +57,8 @@ class Limits:
     mqtt_bridge_receive_max: int = _limit(
         1_000, "Messages of the external MQTT broker that may wait for their acknowledgement (5.0)."
     )
+    command_bytes_max: int = _limit(16 * KIB, "A command to a device, and a device's reply.")
+    device_commands_queued_max: int = _limit(100, "Commands that wait for one device.")
     password_chars_min: int = _limit(8, "The shortest password.")
     password_chars_max: int = _limit(1024, "The longest password.")
     page_items_max: int = _limit(1_000, "Items of one page of a list.")

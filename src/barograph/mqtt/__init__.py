@@ -33,6 +33,7 @@ changes. A host, such as the asyncio listener, owns sockets, clock and storage:
             for connection, data, close in effects.outputs:
                 write(connection, data)           # then close the transport if `close`
             ingest(effects.wills)                 # as if they had just been published
+            note(effects.received)                # messages of `publish` that asked for it
 
 The rules for the host:
 - Every batch is acknowledged once, whatever became of the connection. Routing to subscribers and
@@ -48,13 +49,14 @@ The rules for the host:
 client), `broker.py` (what they share), `journal.py` (what survives). `docs/mqtt-conformance.md` lists every normative statement with the test that holds it.
 """
 
-from barograph.mqtt.broker import Authorizer, Broker, Effects, Output
+from barograph.mqtt.broker import Authorizer, Broker, Counts, Effects, Output, Received
 from barograph.mqtt.connection import Closed, Connection, ConnectRequest, Event, State
 from barograph.mqtt.errors import MisuseError, PeerError
 from barograph.mqtt.intake import Batch
 from barograph.mqtt.journal import Change, Ledger, Snapshot
 from barograph.mqtt.limits import MqttLimits
 from barograph.mqtt.message import DUP, RETAIN, Message, Published
+from barograph.mqtt.properties import Properties
 from barograph.mqtt.reason import Reason
 
 __all__ = [
@@ -67,6 +69,7 @@ __all__ = [
     "Closed",
     "ConnectRequest",
     "Connection",
+    "Counts",
     "Effects",
     "Event",
     "Ledger",
@@ -75,8 +78,10 @@ __all__ = [
     "MqttLimits",
     "Output",
     "PeerError",
+    "Properties",
     "Published",
     "Reason",
+    "Received",
     "Snapshot",
     "State",
 ]

@@ -23,6 +23,7 @@ from barograph.mqtt.limits import MqttLimits
 from barograph.mqtt.message import RETAIN, Message, Published
 from barograph.mqtt.opening import granted_expiry
 from barograph.mqtt.packets import Connect, Options
+from barograph.mqtt.properties import Properties
 from barograph.mqtt.reason import Reason
 from barograph.mqtt.retained import Retained
 from barograph.mqtt.session import Link, Session
@@ -55,6 +56,23 @@ class Output(NamedTuple):
     close: bool
 
 
+class Received(NamedTuple):
+    """A client acknowledged a message (or was sent it, at QoS 0)."""
+
+    receipt: int
+    principal: str
+    filters: tuple[str, ...]
+    """What the session has subscribed to."""
+
+
+class Counts(NamedTuple):
+    """How much of everything there is."""
+
+    sessions: int
+    subscriptions: int
+    retained: int
+
+
 @dataclass(slots=True)
 class Effects:
     """What the host has to do: store `changes`, then send `outputs`, and take in `wills`."""
@@ -63,6 +81,10 @@ class Effects:
     outputs: list[Output]
     wills: list[tuple[str, Published]] = field(default_factory=list)
     """Wills that were published, with their principal; subscribers have them already."""
+    received: list["Received"] = field(default_factory=list)
+    """Messages with a receipt that a client now has."""
+    listening: list[SessionKey] = field(default_factory=list)
+    """Sessions that subscribed, or came back with subscriptions; once for each time."""
 
 
 class _SessionTimer(NamedTuple):
@@ -98,25 +120,31 @@ class Broker:
         self.timers: Timers[Link | _SessionTimer | _RetainedTimer] = Timers()
         self.counters: Counter[str] = Counter()
         """What was dropped or refused, by kind; each is also worth a line in the host's log."""
+        self.delivered = 0
+        """Messages given to sessions."""
         self._sessions: dict[SessionKey, Session] = {}
         self._links: dict[Link, None] = {}
         self._subscriptions = Subscriptions(authorizer.may_receive, self.limits.routes_max)
         self._changes: list[Change] = []
         self._dirty: dict[Link, None] = {}
         self._wills: list[tuple[str, Published]] = []
+        self._received: list[Received] = []
+        self._listening: dict[SessionKey, None] = {}
         self._retained = Retained(self.limits, self._changes.append)
 
     # For the host.
 
     def take(self, now: float) -> Effects | None:
         """What is to be stored and sent, or None. Call until it is None."""
-        if not (self._changes or self._dirty or self._wills):
+        if not (self._changes or self._dirty or self._wills or self._received or self._listening):
             return None
         dirty, self._dirty = self._dirty, {}
         outputs = [Output(link, link.take_output(now), link.closed) for link in dirty]
         changes, self._changes[:] = self._changes[:], []
         published, self._wills = self._wills, []
-        return Effects(changes, outputs, published)
+        received, self._received = self._received, []
+        listening, self._listening = self._listening, {}
+        return Effects(changes, outputs, published, received, list(listening))
 
     def tick(self, now: float) -> None:
         """Do what is due: keep-alive, session expiry, wills, retained messages' expiry."""
@@ -144,10 +172,50 @@ class Broker:
         *,
         qos: int = 0,
         retain: bool = False,
+        properties: Properties | None = None,
+        receipt: int = 0,
     ) -> None:
         """Publish a message of the server's own, such as a command to a device."""
         flags = qos << 1 | (RETAIN if retain else 0)
-        self.route(None, [(topic.encode(), payload, flags, 0, None)], now)
+        one = (topic.encode(), payload, flags, 0, properties)
+        self.route(None, [one], now, receipt)
+
+    def publish_to(
+        self,
+        key: SessionKey,
+        topic: str,
+        payload: bytes,
+        now: float,
+        *,
+        qos: int,
+        properties: Properties | None,
+        receipt: int,
+    ) -> None:
+        """Publish to one session, if it subscribed to the topic and does not have this yet."""
+        session = self._sessions.get(key)
+        route = self._subscriptions.route(topic.encode())
+        if session is None or route is None or session.holds(receipt):
+            return
+        for target in route.targets:
+            if target.session is session:
+                one = (topic.encode(), payload, qos << 1, 0, properties)
+                alone = Route(route.name, [target], [])
+                self._deliver(alone, Message.of(one, now, receipt), None, now)
+
+    def link(self, key: SessionKey) -> Link | None:
+        """The connection of a session, if it has one."""
+        session = self._sessions.get(key)
+        return None if session is None else session.link
+
+    def filters(self, key: SessionKey) -> tuple[str, ...]:
+        """What a session has subscribed to."""
+        session = self._sessions.get(key)
+        return () if session is None else tuple(session.subscriptions)
+
+    def counts(self) -> Counts:
+        """How much of everything there is now; looks at every session."""
+        subscriptions = sum(len(one.subscriptions) for one in self._sessions.values())
+        return Counts(len(self._sessions), subscriptions, len(self._retained))
 
     def rights_changed(self) -> None:
         """Forget every remembered answer of the authorizer."""
@@ -185,7 +253,7 @@ class Broker:
             self._retained.restore(message)
             self._time_retained(message.topic.decode(), now)
         for stored in snapshot.sessions.values():
-            session = Session(stored.key, stored.expiry, self.limits, self._changes.append)
+            session = self._new_session(stored.key, stored.expiry)
             session.restore(stored)
             self._sessions[session.key] = session
             for name, (options, identifier) in session.subscriptions.items():
@@ -233,11 +301,13 @@ class Broker:
         present = session is not None
         expiry = granted_expiry(connect, self.limits)
         if session is None:
-            session = Session(key, expiry, self.limits, self._changes.append)
+            session = self._new_session(key, expiry)
             self._sessions[key] = session
         session.expiry, session.closed_at, session.will = expiry, None, will
         session.save()
         session.link = link
+        if session.subscriptions:
+            self._listening[key] = None
         self.timers.cancel(_SessionTimer(key))
         return session, present
 
@@ -256,14 +326,20 @@ class Broker:
         if session is not None and session.link is link:
             session.detach()
 
-    def route(self, publisher: Session | None, published: Iterable[Published], now: float) -> None:
+    def route(
+        self,
+        publisher: Session | None,
+        published: Iterable[Published],
+        now: float,
+        receipt: int = 0,
+    ) -> None:
         """Give the messages to whom they concern, in order."""
         find = self._subscriptions.route
         for one in published:
             route = find(one[0])
             if route is None and not one[2] & RETAIN:
                 continue
-            message = Message.of(one, now)
+            message = Message.of(one, now, receipt)
             if message.retain:
                 self._retain(message, now)
             if route is not None:
@@ -286,6 +362,7 @@ class Broker:
         if new and len(session.subscriptions) >= self.limits.subscriptions_max:
             return Reason.QUOTA_EXCEEDED
         session.subscribe(name, options, identifier)
+        self._listening[session.key] = None
         self._subscriptions.add(session, group, inner, options, identifier)
         # A shared subscription gets no retained messages (3.3.1.3, 4.8.2).
         if group is None and (
@@ -321,6 +398,14 @@ class Broker:
             self._offer(session, message, qos, now, retain=True, identifiers=identifiers)
 
     # Within.
+
+    def _new_session(self, key: SessionKey, expiry: int) -> Session:
+        return Session(key, expiry, self.limits, self._changes.append, self._note_received)
+
+    def _note_received(self, session: Session, message: Message) -> None:
+        self._received.append(
+            Received(message.receipt, session.key[0], tuple(session.subscriptions))
+        )
 
     def _deliver(
         self, route: Route, message: Message, publisher: Session | None, now: float
@@ -358,7 +443,9 @@ class Broker:
         retain: bool,
         identifiers: tuple[int, ...],
     ) -> None:
-        if not session.offer(message, qos, now, retain=retain, identifiers=identifiers):
+        if session.offer(message, qos, now, retain=retain, identifiers=identifiers):
+            self.delivered += 1
+        else:
             self.counters["messages_dropped"] += 1
 
     def _retain(self, message: Message, now: float) -> None:

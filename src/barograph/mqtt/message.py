@@ -39,17 +39,19 @@ class Message:
     """The forwarded properties, encoded, without a length before them."""
     expires_at: float | None = None
     """Seconds, on the host's clock."""
+    receipt: int = 0
+    """What the host wants to hear of when a client has it (`Effects.received`); 0: nothing."""
     frames: dict[tuple[int, bool], bytes] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
     """The packets of QoS 0 by version and RETAIN, built once for all plain subscribers."""
 
     @classmethod
-    def of(cls, published: Published, now: float) -> "Message":
+    def of(cls, published: Published, now: float, receipt: int = 0) -> "Message":
         """The message of a PUBLISH that came in at `now`."""
         topic, payload, flags, _, properties = published
         if properties is None:
-            return cls(topic, payload, flags >> 1 & 3, bool(flags & RETAIN))
+            return cls(topic, payload, flags >> 1 & 3, bool(flags & RETAIN), receipt=receipt)
         expiry = properties.message_expiry
         return cls(
             topic,
@@ -58,6 +60,7 @@ class Message:
             bool(flags & RETAIN),
             encode_some(properties, FORWARDED),
             None if expiry is None else now + expiry,
+            receipt,
         )
 
     @property

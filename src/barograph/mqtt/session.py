@@ -84,7 +84,9 @@ class Session:
         expiry: int,
         limits: MqttLimits,
         record: Callable[[Change], None],
+        received: Callable[["Session", Message], None] = lambda _session, _message: None,
     ) -> None:
+        """`received` is told of messages with a receipt that the client has."""
         self.key = key
         self.expiry = expiry
         """Seconds for which it outlives its connection."""
@@ -102,6 +104,7 @@ class Session:
         """Whether the journal knows this session."""
         self._limits = limits
         self._journal = record
+        self._tell_received = received
         self._published: dict[int, Delivery] = {}
         self._released: dict[int, Delivery] = {}
         self._again: deque[Delivery] = deque()
@@ -164,6 +167,8 @@ class Session:
             if link is None or link.send_plain(
                 message, now, retain=retain, identifiers=identifiers
             ):
+                if message.receipt and link is not None:
+                    self._tell_received(self, message)
                 return True
             self.dropped += 1
             return False
@@ -195,6 +200,12 @@ class Session:
         else:
             self._queue.append(delivery)
         return True
+
+    def holds(self, receipt: int) -> bool:
+        """Whether a message with this receipt is on its way to the client."""
+        return any(
+            one.message.receipt == receipt for one in (*self._published.values(), *self._queue)
+        )
 
     def pump(self, now: float) -> None:
         """Send what waits, as far as the client's quota and our output allow."""
@@ -245,6 +256,8 @@ class Session:
             raise protocol_error(
                 f"the answer to packet {packet_id} is of the other QoS",
             )
+        if delivery.message.receipt and reason < FAILURE:
+            self._tell_received(self, delivery.message)
         if kind == PUBACK or reason >= FAILURE:
             self._finish(delivery)  # [MQTT-4.4.0-2]
             self._regain()

@@ -13,6 +13,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from barograph.domain.asset import Asset
 from barograph.domain.audit import AuditEntry
+from barograph.domain.command import Command
 from barograph.domain.device import Device, Series
 from barograph.domain.job import Job, Status
 from barograph.domain.metric import MetricSettings
@@ -343,6 +344,31 @@ class AuditLog(Protocol):
         """Remove the entries from earlier than `before`; how many."""
 
 
+class Commands(Protocol):
+    """What devices are told."""
+
+    def create(
+        self, device_id: int, command: Any, time: int, expires_time: int, most: int
+    ) -> Command:
+        """A new command. Raises `Conflict` where `most` wait for the device already."""
+
+    def get(self, command_id: int) -> Command | None: ...
+    def list(self, device_id: int, *, limit: int, offset: int = 0) -> Page[Command]:
+        """The newest first."""
+
+    def waiting(self, now: int) -> Sequence[Command]:
+        """Those not delivered and not expired, the oldest first."""
+
+    def deliver(self, command_id: int, time: int) -> None:
+        """Note that the device has it; what is not there, or delivered before, is left."""
+
+    def answer(self, command_id: int, device_id: int, reply: Any, time: int) -> Command:
+        """Note what the device answered; the last answer counts. `NotFound` if none of its."""
+
+    def expire(self, before: int) -> int:
+        """Remove the commands made earlier than `before`; how many."""
+
+
 class Catalog(Protocol):
     """All of it."""
 
@@ -358,6 +384,7 @@ class Catalog(Protocol):
     sessions: Sessions
     device_shares: Shares
     audit: AuditLog
+    commands: Commands
 
     changes: Changes
     turns: Turns

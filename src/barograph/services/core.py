@@ -10,13 +10,16 @@ from barograph.ports.reading_store import ReadingStore
 from barograph.services.accounts import Accounts
 from barograph.services.analytics import Analytics
 from barograph.services.assets import AssetService
+from barograph.services.commands import CommandService
 from barograph.services.devices import DeviceService
 from barograph.services.ingest import Ingest
 from barograph.services.jobs import JobService
 from barograph.services.latest import Latest
 from barograph.services.live import InProcessLiveBus
 from barograph.services.metrics import MetricService
+from barograph.services.presence import Presences
 from barograph.services.readings import Readings
+from barograph.services.refusals import Refusals
 from barograph.services.registry import Registry
 from barograph.services.reports import ReportService
 from barograph.services.schedules import ScheduleService
@@ -38,6 +41,9 @@ class Core:
     live: InProcessLiveBus
     accounts: Accounts
     devices: DeviceService
+    commands: CommandService
+    presence: Presences
+    refusals: Refusals
     sharing: DeviceSharing
     assets: AssetService
     metrics: MetricService

@@ -58,18 +58,21 @@ def check_email(email: str, at: str = "email") -> str:
 
 def check_attributes(attributes: Mapping[str, Any], depth_max: int) -> Mapping[str, Any]:
     """`attributes` if every catalog can keep them; raises `InvalidInput`."""
-    _check_value(attributes, "attributes", depth_max)
-    size = len(json.dumps(attributes, ensure_ascii=False).encode())
-    if size > ATTRIBUTES_BYTES_MAX:
-        raise InvalidInput.of(
-            "attributes", f"at most {ATTRIBUTES_BYTES_MAX} bytes of JSON, not {size}"
-        )
+    check_json_value("attributes", attributes, depth_max, ATTRIBUTES_BYTES_MAX)
     return attributes
+
+
+def check_json_value(at: str, value: Any, depth_max: int, bytes_max: int) -> None:
+    """Raise `InvalidInput` naming `at` unless `value` is JSON that every catalog can keep."""
+    _check_value(value, at, depth_max)
+    size = len(json.dumps(value, ensure_ascii=False).encode())
+    if size > bytes_max:
+        raise InvalidInput.of(at, f"at most {bytes_max} bytes of JSON, not {size}")
 
 
 def _check_value(value: Any, at: str, depth: int) -> None:
     if depth < 0:
-        raise InvalidInput.of("attributes", "this is nested too deeply")
+        raise InvalidInput.of(at, "this is nested too deeply")
     if isinstance(value, str):
         if not _encodable(value):
             raise InvalidInput.of(at, "a string has no half of a surrogate pair")

@@ -24,6 +24,21 @@ class Telemetry:
     mqtt_bridge: str | None = None
     """What keeps the bridge from its MQTT broker, empty while it is connected; None: no bridge."""
     mqtt_bridge_connections: int = 0
+    mqtt_connections: int = 0
+    """Open now; the next four count what there is, too."""
+    mqtt_sessions: int = 0
+    mqtt_subscriptions: int = 0
+    mqtt_retained: int = 0
+    mqtt_queued_changes: int = 0
+    """What waits to be kept over a restart."""
+    mqtt_connects: int = 0
+    mqtt_connects_refused: int = 0
+    mqtt_received: int = 0
+    """Messages from clients, with readings or not."""
+    mqtt_sent: int = 0
+    """Messages to subscribers."""
+    mqtt_dropped: int = 0
+    """Messages to subscribers that were too slow or away too long."""
 
     def committed(self, readings: int, seconds: float) -> None:
         """Count one commit."""

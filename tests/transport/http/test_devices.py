@@ -47,6 +47,7 @@ def test_registering_answers_with_the_device_and_its_token(client, ada):
         "round_time": None,
         "created_time": "2025-10-09T08:53:20Z",
         "last_seen": None,
+        "connection": None,
     }
     assert client.get("/api/devices/kitchen", headers=bearer(token)).json() == device
 

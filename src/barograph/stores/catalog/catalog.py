@@ -14,6 +14,7 @@ from barograph.stores.catalog.address import read_url
 from barograph.stores.catalog.assets import SqlAssets
 from barograph.stores.catalog.audit import SqlAudit
 from barograph.stores.catalog.changes import SqlChanges
+from barograph.stores.catalog.commands import SqlCommands
 from barograph.stores.catalog.devices import SqlDevices
 from barograph.stores.catalog.engine import Database
 from barograph.stores.catalog.jobs import SqlJobs
@@ -59,6 +60,7 @@ class SqlCatalog:
             self._database, device_shares, devices, "device"
         )
         self.audit: ports.AuditLog = SqlAudit(self._database)
+        self.commands: ports.Commands = SqlCommands(self._database)
 
         self.changes: Changes = SqlChanges(self._database)
         self.turns: Turns = SqlTurns(self._database)

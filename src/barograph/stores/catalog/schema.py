@@ -28,7 +28,7 @@ from sqlalchemy.schema import SchemaItem
 from barograph.domain.metric import LABEL_CHARS_MAX, UNIT_CHARS_MAX
 from barograph.stores.catalog.columns import DIGEST, LONG_BLOB, LONG_TEXT, Id, Json, Word
 
-HEAD = "0005"
+HEAD = "0006"
 """The migration that makes these tables."""
 
 KIND_CHARS_MAX = 64
@@ -215,6 +215,18 @@ deliveries = _table(
     Column("next_time", BigInteger, index=True),
     Column("ended_time", BigInteger),
     Column("error", LONG_TEXT),
+)
+
+commands = _table(
+    "commands",
+    _id(),
+    _reference("device_id", "devices", "CASCADE", nullable=False, index=True),
+    Column("command", Json),
+    Column("created_time", BigInteger, nullable=False, index=True),
+    Column("expires_time", BigInteger, nullable=False),
+    Column("delivered_time", BigInteger),
+    Column("answered_time", BigInteger),
+    Column("reply", Json),
 )
 
 secrets = _table(

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, Query
 from pydantic import BaseModel, ConfigDict, Field
@@ -75,6 +75,14 @@ class DeviceChange(BaseModel):
     round_time: RoundTime | None = LEFT_OUT
 
 
+class ConnectionBody(BaseModel):
+    """Whether a device holds a connection."""
+
+    status: Literal["online", "offline"]
+    since: Time
+    detail: str = Field(description="Why it is offline.")
+
+
 class DeviceBody(BaseModel):
     """A device."""
 
@@ -87,6 +95,9 @@ class DeviceBody(BaseModel):
     round_time: float | None
     created_time: Time
     last_seen: Time | None = Field(description="The time of its newest reading.")
+    connection: ConnectionBody | None = Field(
+        description="Over MQTT; null where it had none since the server started."
+    )
 
 
 class RegisteredDevice(DeviceBody):
@@ -216,6 +227,7 @@ def _metric_bodies(settings: Mapping[str, MetricSettings]) -> dict[str, MetricBo
 def device_body(core: Core, device: Device) -> DeviceBody:
     """The device as the API shows it."""
     newest = core.latest.of_series(core.registry.series_of(device.id).values()).values()
+    presence = core.presence.of(device.id)
     return DeviceBody(
         id=device.id,
         key=device.key,
@@ -226,6 +238,11 @@ def device_body(core: Core, device: Device) -> DeviceBody:
         round_time=None if device.round_time is None else device.round_time / SECOND,
         created_time=format_time(device.created_time),
         last_seen=time_text(max((reading.time for reading in newest), default=None)),
+        connection=None
+        if presence is None
+        else ConnectionBody(
+            status=presence.status, since=format_time(presence.since), detail=presence.detail
+        ),
     )
 
 

@@ -63,6 +63,23 @@ class _Telemetry:
                 "MQTT messages that were refused.",
                 seen.mqtt_messages_refused,
             ),
+            ("mqtt_connects", "MQTT clients that were let in.", seen.mqtt_connects),
+            (
+                "mqtt_connects_refused",
+                "MQTT clients that were turned away.",
+                seen.mqtt_connects_refused,
+            ),
+            (
+                "mqtt_received",
+                "MQTT messages from clients, with readings or not.",
+                seen.mqtt_received,
+            ),
+            ("mqtt_sent", "MQTT messages to subscribers.", seen.mqtt_sent),
+            (
+                "mqtt_dropped",
+                "MQTT messages that a subscriber did not get, being too slow or away too long.",
+                seen.mqtt_dropped,
+            ),
         ):
             yield CounterMetricFamily(f"barograph_{name}", text, value)
         if seen.mqtt_bridge is not None:
@@ -84,6 +101,15 @@ class _Telemetry:
                 self._core.writer.backlog,
             ),
             ("devices", "Devices registered.", len(self._core.registry.devices())),
+            ("mqtt_connections", "Open MQTT connections.", seen.mqtt_connections),
+            ("mqtt_sessions", "MQTT sessions, those without a client too.", seen.mqtt_sessions),
+            ("mqtt_subscriptions", "MQTT subscriptions.", seen.mqtt_subscriptions),
+            ("mqtt_retained", "Retained MQTT messages.", seen.mqtt_retained),
+            (
+                "mqtt_queued_changes",
+                "Changes of MQTT sessions that are not stored yet.",
+                seen.mqtt_queued_changes,
+            ),
         ):
             yield GaugeMetricFamily(f"barograph_{name}", text, value)
 

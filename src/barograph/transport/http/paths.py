@@ -17,7 +17,9 @@ _NAMING_A_DEVICE = ("/api/devices/", "/api/analytics/devices/", "/stats/", "/use
 _NAMING_A_CAR = "/auto/"
 _DEVICES = "/api/devices/"
 _ANALYTICS = "/api/analytics/devices/"
-_BELOW_A_DEVICE = ("/data", "/latest", "/token", "/metrics", "/shares")
+_BELOW_A_DEVICE = re.compile(
+    r"/(?:data|latest|token|metrics|shares|refused|commands(?:/[0-9]+)?)\Z"
+)
 _SLASH = re.compile(rb"%2[Ff]")
 
 
@@ -35,9 +37,9 @@ def encode_slashes(path: str) -> str:
     if not path.startswith(beginning):
         return path
     ref, end = path[len(beginning) :], ""
-    if beginning == _DEVICES and path.endswith(_BELOW_A_DEVICE):
-        ref, slash, name = ref.rpartition("/")
-        end = slash + name
+    known = _BELOW_A_DEVICE.search(ref) if beginning == _DEVICES else None
+    if known is not None:
+        ref, end = ref[: known.start()], known[0]
     return beginning + ref.replace("/", "%2F") + end
 
 

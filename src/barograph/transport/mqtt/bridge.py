@@ -361,7 +361,7 @@ class MqttBridge:
                 whole.batches += part.batches
                 if part.refused:
                     whole.refused[i] = part.refused[0]
-                whole.unfinished += [(i, place, found) for _, place, found in part.unfinished]
+                whole.unfinished += [(i, *what[1:]) for what in part.unfinished]
             return whole
 
     def _settled(self, handovers: list[Handover]) -> None:

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
+from barograph.domain.command import Command
 from barograph.domain.errors import BarographError, ConfigurationError
 from barograph.domain.limits import Limits
 from barograph.mqtt import (
@@ -29,17 +30,19 @@ from barograph.mqtt import (
     Snapshot,
     State,
 )
-from barograph.mqtt.journal import SessionEnded
+from barograph.mqtt.journal import SessionEnded, SessionKey
 from barograph.mqtt.packets import Connect
 from barograph.mqtt.session import Link
 from barograph.services.core import Core
 from barograph.transport.http.access import is_loopback
 from barograph.transport.mqtt.access import Admission, MqttAccess, reason_of
+from barograph.transport.mqtt.commanding import Commanding
 from barograph.transport.mqtt.handover import Handover, Handovers
 from barograph.transport.mqtt.peer import Peer
 from barograph.transport.mqtt.readings import MqttIngest, Publisher
 from barograph.transport.mqtt.rights import Rights
 from barograph.transport.mqtt.storage import MqttStorage
+from barograph.transport.mqtt.system_topics import SYS_SECONDS, system_topics
 from barograph.transport.mqtt.tls import TlsCertificate
 from barograph.transport.mqtt.topics import Topics
 
@@ -78,6 +81,7 @@ class MqttListener:
         self._storage = storage
         self._ingest = MqttIngest(core, access, rights, topics)
         self._broker = Broker(rights, _limits(core.limits))
+        self._commanding = Commanding(core, topics, self._broker)
         self._peers: dict[Link, Peer] = {}
         self._addresses: Counter[str] = Counter()
         self._admissions: dict[Peer, Admission] = {}
@@ -87,6 +91,7 @@ class MqttListener:
         self._looked_at = 0.0
         # The engine's clock: it must not jump while the program runs, and go on over a restart.
         self._epoch = core.clock() / 1e6 - time.monotonic()
+        self._started = self._told_at = self._now()
         self._stopping: asyncio.Event | None = None
         self._held: list[Peer] = []
         self._said_full = -_SAY_SECONDS
@@ -122,9 +127,11 @@ class MqttListener:
                 for one in tls_sockets
             ]
             sweeper = asyncio.create_task(self._sweep())
+            unwatch = self._core.commands.watch(self._commanded_on_thread)
             try:
                 await stopping.wait()
             finally:
+                unwatch()
                 for server in servers:
                     server.close()
                 await self._end()
@@ -173,6 +180,7 @@ class MqttListener:
         self._addresses[address] += 1
         connection = Connection(self._broker, self._now())
         self._peers[connection] = peer
+        self._core.telemetry.mqtt_connections = len(self._peers)
         return connection
 
     def received(self, peer: Peer, data: bytes) -> None:
@@ -198,6 +206,10 @@ class MqttListener:
         connection.lost(self._now())
         self._carry_out()
         self._peers.pop(connection, None)
+        self._core.telemetry.mqtt_connections = len(self._peers)
+        end = connection.end_reason
+        for device_id in peer.publisher.devices or ():
+            self._core.presence.closed(device_id, "" if end is None else end.message)
         self._progress.set()
 
     # Events of the engine.
@@ -213,6 +225,7 @@ class MqttListener:
                     logger.debug("MQTT %s: %s (0x%02X)", peer.address, message, reason)
 
     def _take(self, peer: Peer, messages: Batch, size: int) -> None:
+        self._core.telemetry.mqtt_received += len(messages.publishes)
         taken = self._ingest.take(peer.publisher, messages.publishes)
         peer.owe(size)
         self._handovers.begin(Handover(peer.publisher, taken, peer, messages, size))
@@ -264,12 +277,18 @@ class MqttListener:
     def _admit(self, peer: Peer, admission: Admission) -> None:
         assert peer.connection is not None
         peer.publisher = Publisher(admission.name)
+        peer.publisher.devices = set()
         self._admissions[peer] = admission
+        self._core.telemetry.mqtt_connects += 1
+        kind, _, number = admission.name.partition(":")
+        if kind == "device":
+            self._ingest.stands_for(peer.publisher, int(number))
         self._see_to(peer, peer.connection.accept(admission.name, self._now()), 0)
 
     def _refuse(self, peer: Peer, error: BarographError) -> None:
         assert peer.connection is not None
         logger.debug("MQTT %s is not let in: %s", peer.address, error)
+        self._core.telemetry.mqtt_connects_refused += 1
         self._see_to(peer, peer.connection.refuse(reason_of(error), self._now(), str(error)), 0)
 
     # Effects of the engine.
@@ -286,10 +305,33 @@ class MqttListener:
                 self._storage.commit(effects.changes, outputs)
             else:
                 self._send(outputs)
+            for one in effects.received:
+                note = self._commanding.received(one)
+                if note is not None:
+                    self._threads.submit(note).add_done_callback(_complain)
+            for key in effects.listening:
+                self._listening(key)
             for name, will in effects.wills:
                 publisher = Publisher(name)
                 taken = self._ingest.take(publisher, [will])
                 self._handovers.begin(Handover(publisher, taken))
+
+    def _listening(self, key: SessionKey) -> None:
+        """A client subscribed or came back: give it the commands that wait for it."""
+        devices = self._commanding.listening(key, self._now())
+        link = self._broker.link(key)
+        peer = None if link is None else self._peers.get(link)
+        if peer is not None:
+            for device_id in devices:
+                self._ingest.stands_for(peer.publisher, device_id)
+
+    def _commanded_on_thread(self, command: Command) -> None:
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._commanded, command)
+
+    def _commanded(self, command: Command) -> None:
+        self._commanding.publish(command, self._now())
+        self._carry_out()
 
     def _stored_on_thread(self, groups: list[list[Output]]) -> None:
         self._loop.call_soon_threadsafe(self._stored, groups)
@@ -333,6 +375,20 @@ class MqttListener:
             for peer in tuple(self._peers.values()):
                 peer.enforce(self._loop.time())
             self._hold_while_full()
+            if now - self._told_at > SYS_SECONDS:
+                self._told_at = now
+                self._tell_of_itself(now)
+
+    def _tell_of_itself(self, now: float) -> None:
+        """Publish `$SYS`, to whom it concerns, and set the gauges of `/metrics`."""
+        telemetry, counts = self._core.telemetry, self._broker.counts()
+        telemetry.mqtt_sessions, telemetry.mqtt_subscriptions, telemetry.mqtt_retained = counts
+        telemetry.mqtt_queued_changes = self._storage.backlog
+        telemetry.mqtt_sent = self._broker.delivered
+        telemetry.mqtt_dropped = self._broker.counters["messages_dropped"]
+        for topic, value in system_topics(telemetry, now - self._started).items():
+            self._broker.publish(topic, str(value).encode(), now)
+        self._carry_out()
 
     def _end_invalid(self, now: float) -> None:
         """End the connections whose credential, user or device is no more."""
@@ -391,6 +447,12 @@ class MqttListener:
                 while not done():
                     self._progress.clear()
                     await self._progress.wait()
+
+
+def _complain(work: Future[None]) -> None:
+    error = work.exception()
+    if error is not None:
+        logger.warning("that a command was delivered could not be noted: %s", error)
 
 
 def _limits(limits: Limits) -> MqttLimits:

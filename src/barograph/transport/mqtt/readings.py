@@ -40,13 +40,13 @@ _NAN = float("nan")
 
 
 class Target:
-    """Where the readings of a topic go."""
+    """Where the messages of a topic go."""
 
     __slots__ = ("place", "series", "step")
 
     def __init__(self, place: Place | None, series: int = _UNKNOWN, step: int = 0) -> None:
         self.place = place
-        """None where messages carry no readings."""
+        """None where messages are of no concern to us."""
         self.series = series
         """The series, where the topic names a metric that is known."""
         self.step = step
@@ -63,6 +63,8 @@ class Publisher:
         self.targets: dict[bytes, Target] = {}
         self.generation = -1
         """Of the registry, when the targets were found."""
+        self.devices: set[int] | None = None
+        """The devices for which the connection stands; None where it stands for none."""
 
 
 @dataclass(slots=True)
@@ -72,8 +74,8 @@ class Taken:
     batches: list[Batch] = field(default_factory=list)
     refused: dict[int, Reason] = field(default_factory=dict)
     """By position; see `barograph.mqtt.Connection.acknowledge`."""
-    unfinished: list[tuple[int, Place, MetricBatch]] = field(default_factory=list)
-    """Position, place and readings of what needs the catalog."""
+    unfinished: list[tuple[int, Place, Published, MetricBatch | None]] = field(default_factory=list)
+    """Position, place, message and its readings (None: a reply) of what needs the catalog."""
     messages: int = 0
     """How many carry readings, the refused ones included."""
 
@@ -107,7 +109,8 @@ class MqttIngest:
         series: list[int] = []
         times: list[int] = []
         values: list[float] = []
-        for i, (topic, payload, flags, _, properties) in enumerate(publishes):
+        for i, one in enumerate(publishes):
+            topic, payload, flags, _, _ = one
             target = targets.get(topic)
             if target is None:
                 target = self._target(publisher, topic)
@@ -127,16 +130,8 @@ class MqttIngest:
                 taken.messages -= 1
                 continue
             last = max(now, last + 1 + payload.count(b",") + payload.count(b"\n"))
-            kind = properties.content_type if properties is not None else None
-            try:
-                readings = self._decode(target.place, payload, kind, last)
-                known = self._known(publisher, target.place, readings)
-            except BarographError as error:
-                taken.refused[i] = self._refuse(target.place, error)
-                continue
-            if known is None:
-                taken.unfinished.append((i, target.place, readings))
-            else:
+            known = self._read(publisher, target.place, i, one, last, taken)
+            if known is not None:
                 if series:
                     taken.batches.append(Batch(series, times, values))
                     series, times, values = [], [], []
@@ -146,25 +141,54 @@ class MqttIngest:
         self._last_time = last
         return taken
 
+    def _read(
+        self, publisher: Publisher, place: Place, i: int, one: Published, now: int, taken: Taken
+    ) -> Batch | None:
+        """The readings of a message, unless `taken` notes it as refused or unfinished."""
+        if not place.readings:
+            taken.messages -= 1
+            taken.unfinished.append((i, place, one, None))
+            return None
+        _, payload, _, _, properties = one
+        kind = properties.content_type if properties is not None else None
+        try:
+            readings = self._decode(place, payload, kind, now)
+            known = self._known(publisher, place, readings)
+        except BarographError as error:
+            taken.refused[i] = self._refuse(place, one, error)
+            return None
+        if known is None:
+            taken.unfinished.append((i, place, one, readings))
+        return known
+
     def finish(self, publisher: Publisher, taken: Taken) -> None:
-        """Make the devices and metrics that are new.
+        """Make the devices and metrics that are new, and note replies.
 
         Raises `Unavailable`, after which it may be called again.
         """
         while taken.unfinished:
-            i, place, readings = taken.unfinished[0]
+            i, place, message, readings = taken.unfinished[0]
             try:
                 device = self._device(publisher.name, place)
-                taken.batches.append(self._core.ingest.resolve(device, readings))
+                if readings is None:
+                    self._answered(publisher.name, device, place, message)
+                else:
+                    taken.batches.append(self._core.ingest.resolve(device, readings))
             except Unavailable:
                 raise
             except BarographError as error:
-                taken.refused[i] = self._refuse(place, error)
+                taken.refused[i] = self._refuse(place, message, error)
             del taken.unfinished[0]
+
+    def stands_for(self, publisher: Publisher, device_id: int) -> None:
+        """Know that the publisher's connection is the device's."""
+        if publisher.devices is not None and device_id not in publisher.devices:
+            publisher.devices.add(device_id)
+            self._core.presence.opened(device_id)
 
     def _target(self, publisher: Publisher, topic: bytes) -> Target:
         place = self._topics.find(topic.decode())
-        if place is None or not place.readings:
+        if place is None or (not place.readings and place.command is None):
             target = Target(None)
         elif place.device is None:
             return Target(place)
@@ -182,6 +206,7 @@ class MqttIngest:
                 require_device(who, place.device, write=True)
             except BarographError:
                 return Target(place)
+            self.stands_for(publisher, place.device.id)
         if len(publisher.targets) >= publisher.topics_max:
             publisher.targets.clear()
         publisher.targets[topic] = target
@@ -216,7 +241,13 @@ class MqttIngest:
             raise NotFound(f"there is no device {place.key!r}, and it is not made by writing to it")
         return self._core.devices.find_or_create(who, place.key)
 
-    def _refuse(self, place: Place, error: BarographError) -> Reason:
+    def _answered(self, name: str, device: Device, place: Place, message: Published) -> None:
+        who = self._access.principal(name)
+        if who is None:
+            raise Forbidden("this account or device is no more")
+        self._core.commands.answered(who, device, place.command or 0, message[1])
+
+    def _refuse(self, place: Place, message: Published, error: BarographError) -> Reason:
         """Log the refusal, once per device and minute, and say it in the standard's words."""
         now = self._core.clock()
         said = self._complained.get(place.key)
@@ -225,6 +256,9 @@ class MqttIngest:
                 self._complained.clear()
             self._complained[place.key] = now
             logger.warning("a message of device %r is refused: %s", place.key, error)
+        device = place.device or self._core.registry.device(place.key)
+        if device is not None:
+            self._core.refusals.keep(device.id, message[0].decode(), message[1], str(error))
         if isinstance(error, MalformedInput | InvalidInput | TooLarge):
             return Reason.PAYLOAD_FORMAT_INVALID
         if isinstance(error, Forbidden | NotFound):

@@ -247,6 +247,7 @@ def _fields(message: Message) -> tuple[Any, ...]:
         message.retain,
         message.properties,
         message.expires_at,
+        message.receipt,
     )
 
 

@@ -2,7 +2,8 @@
 
     devices/<device>  devices/<device>/data     objects, as in POST …/data
     devices/<device>/<metric>                   one value
-    devices/<device>/command…                   no readings
+    devices/<device>/command                    no readings: what the device is told
+    devices/<device>/command/<id>/reply         what it answers
     a template of the settings, such as home/{device}/sensor/{metric}
 
 A device's key may hold slashes, and so may a metric's name: the longest key that is registered
@@ -16,6 +17,7 @@ from barograph.domain.device import Device
 from barograph.services.registry import Registry
 
 PREFIX = "devices/"
+COMMAND = "command"
 _DEVICE, _METRIC, _ANY = "{device}", "{metric}", "+"
 _KEY_CHARS_MAX = 128
 
@@ -86,6 +88,24 @@ class Place:
     """None where the payload names the metrics."""
     readings: bool = True
     """Whether messages carry readings."""
+    command: int | None = None
+    """The command to which messages are the reply."""
+
+
+def command_topic(device: Device) -> str:
+    """Where the device is told what to do."""
+    return f"{PREFIX}{device.key}/{COMMAND}"
+
+
+def reply_topic(device: Device, command_id: int) -> str:
+    """Where the device answers a command."""
+    return f"{command_topic(device)}/{command_id}/reply"
+
+
+def _replied_to(levels: list[str]) -> int | None:
+    if len(levels) == 2 and levels[1] == "reply" and levels[0].isascii() and levels[0].isdigit():
+        return int(levels[0]) if len(levels[0]) < 19 else None
+    return None
 
 
 class Topics:
@@ -139,6 +159,6 @@ class Topics:
         key, rest = "/".join(levels[:count]), levels[count:]
         if not rest or rest == ["data"]:
             return Place(key, device)
-        if rest[0] == "command":
-            return Place(key, device, readings=False)
+        if rest[0] == COMMAND:
+            return Place(key, device, readings=False, command=_replied_to(rest[1:]))
         return Place(key, device, "/".join(rest))
