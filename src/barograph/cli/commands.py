@@ -7,6 +7,7 @@ from barograph.cli import (
     export,
     import_files,
     latest,
+    report,
     restore,
     serve,
     show_config,
@@ -25,6 +26,7 @@ app.add_typer(user.app, name="user")
 app.add_typer(device.app, name="device")
 app.command("latest")(latest.latest)
 app.command("summary")(summary.summary)
+app.command("report")(report.report)
 app.command("import")(import_files.import_files)
 app.command("export")(export.export)
 app.command("backup")(backup.backup)

@@ -66,7 +66,7 @@ def export(
             raise ConfigurationError("Parquet is not for terminals: --output FILE")
         for key in keys:
             path = output / f"{_file_name(key)}.{chosen}" if several and output else output
-            with _opened(path, force=force) as file:
+            with opened(path, force=force) as file:
                 size = _copy(client, key, chosen, metrics, start, end, file)
             if path is not None:
                 note(f"{path}: {size:,} bytes")
@@ -84,7 +84,7 @@ def _file_name(key: str) -> str:
 
 
 @contextmanager
-def _opened(path: Path | None, *, force: bool) -> Iterator[BinaryIO]:
+def opened(path: Path | None, *, force: bool) -> Iterator[BinaryIO]:
     """The file to write, which has its name only when it is whole; or standard output."""
     if path is None:
         yield sys.stdout.buffer

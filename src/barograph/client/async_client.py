@@ -11,7 +11,7 @@ from typing import Any, Generic, ParamSpec, Self, TypeVar, cast, overload
 
 import httpx
 
-from barograph.client import accounts, carrying, devices, questions
+from barograph.client import accounts, carrying, devices, questions, reports
 from barograph.client.async_writer import AsyncWriter
 from barograph.client.bodies import ROWS_MAX, Compression
 from barograph.client.call import Call, failed
@@ -160,6 +160,8 @@ class AsyncClient:
     get_job = _Runs(questions.get_job)
     list_jobs = _Runs(questions.list_jobs)
     cancel_job = _Runs(questions.cancel_job)
+    make_report = _Runs(reports.make_report)
+    read_report = _Runs(reports.read_report)
     ready = _Runs(questions.ready)
     back_up = _Runs(questions.back_up)
 
