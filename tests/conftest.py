@@ -26,6 +26,7 @@ from barograph.services.analytics import Analytics
 from barograph.services.analytics_job import AnalyticsJob
 from barograph.services.assets import AssetService
 from barograph.services.commands import CommandService
+from barograph.services.dashboards import DashboardService
 from barograph.services.devices import DeviceService
 from barograph.services.ingest import Ingest
 from barograph.services.jobs import JobService
@@ -159,6 +160,7 @@ def core(parts):
     parts.telemetry = Telemetry()
     parts.live = InProcessLiveBus(parts.limits.live_backlog_events_max)
     parts.analytics = Analytics(parts.registry, parts.store, parts.clock, parts.limits, parts.zone)
+    parts.dashboards = DashboardService(parts.catalog, parts.registry, parts.analytics, parts.clock)
     parts.readings = Readings(
         parts.registry,
         parts.store,

@@ -27,6 +27,7 @@ from barograph.services.assets import AssetService
 from barograph.services.backups import Backups
 from barograph.services.commands import CommandService
 from barograph.services.core import Core
+from barograph.services.dashboards import DashboardService
 from barograph.services.devices import DeviceService
 from barograph.services.housekeeping import Chore, Housekeeping
 from barograph.services.ingest import Ingest
@@ -169,6 +170,7 @@ def build(
             assets=AssetService(catalog, registry, clock, limits),
             metrics=MetricService(catalog, registry),
             analytics=analytics,
+            dashboards=DashboardService(catalog, registry, analytics, clock),
             readings=Readings(
                 registry, store, latest, clock, limits, zone, write_parquet, accounts.audit
             ),

@@ -14,6 +14,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from barograph.domain.asset import Asset
 from barograph.domain.audit import AuditEntry
 from barograph.domain.command import Command
+from barograph.domain.dashboard import Dashboard, DashboardLink, SavedQuestion
 from barograph.domain.device import Device, Series
 from barograph.domain.job import Job, Status
 from barograph.domain.metric import MetricSettings
@@ -369,6 +370,50 @@ class Commands(Protocol):
         """Remove the commands made earlier than `before`; how many."""
 
 
+class Dashboards(Protocol):
+    """The dashboards, and the links to them."""
+
+    def create(self, dashboard: Dashboard, most: int) -> Dashboard:
+        """Keep a new one (`id` and `revision` are ignored); `Conflict` beyond `most` of its user."""
+
+    def get(self, dashboard_id: int) -> Dashboard | None: ...
+    def visible_to(self, user_id: int | None) -> Sequence[Dashboard]:
+        """The user's own and those shared with the user, in order of name; None: all."""
+
+    def update(
+        self,
+        dashboard_id: int,
+        name: str,
+        panels: Sequence[Mapping[str, Any]],
+        revision: int,
+        time: int,
+    ) -> Dashboard:
+        """Set name and panels; `Conflict` unless `revision` is the one that is stored."""
+
+    def delete(self, dashboard_id: int) -> None:
+        """Remove it, its shares and its links."""
+
+    def add_link(self, link: DashboardLink, most: int) -> DashboardLink:
+        """Keep a new one (`link.id` is ignored); `Conflict` beyond `most` of the dashboard."""
+
+    def links(self, dashboard_id: int) -> Sequence[DashboardLink]: ...
+    def find_link(self, digest: bytes) -> DashboardLink | None: ...
+    def remove_link(self, dashboard_id: int, link_id: int) -> None: ...
+
+
+class SavedQuestions(Protocol):
+    """Questions under a name."""
+
+    def create(self, saved: SavedQuestion, most: int) -> SavedQuestion:
+        """Keep a new one (`saved.id` is ignored); `Conflict` beyond `most` of its user."""
+
+    def get(self, question_id: int) -> SavedQuestion | None: ...
+    def of_user(self, user_id: int | None) -> Sequence[SavedQuestion]:
+        """In order of id; for None those of the local operator."""
+
+    def delete(self, question_id: int) -> None: ...
+
+
 class Catalog(Protocol):
     """All of it."""
 
@@ -385,6 +430,9 @@ class Catalog(Protocol):
     device_shares: Shares
     audit: AuditLog
     commands: Commands
+    dashboards: Dashboards
+    dashboard_shares: Shares
+    questions: SavedQuestions
 
     changes: Changes
     turns: Turns

@@ -11,6 +11,7 @@ from barograph.services.accounts import Accounts
 from barograph.services.analytics import Analytics
 from barograph.services.assets import AssetService
 from barograph.services.commands import CommandService
+from barograph.services.dashboards import DashboardService
 from barograph.services.devices import DeviceService
 from barograph.services.ingest import Ingest
 from barograph.services.jobs import JobService
@@ -48,6 +49,7 @@ class Core:
     assets: AssetService
     metrics: MetricService
     analytics: Analytics
+    dashboards: DashboardService
     readings: Readings
     jobs: JobService
     reports: ReportService

@@ -84,6 +84,8 @@ def test_a_token_that_reads_only_is_refused_wherever_something_would_change(
     owner = as_("owner", role)
     device = owner.post("/api/devices", json={"name": "Kitchen"}).json()
     asset = owner.post("/api/assets", json={"kind": "room", "name": "Kitchen"}).json()
+    board = owner.post("/api/dashboards", json={"name": "Home"}).json()
+    saved = owner.post("/api/questions", json={"name": "Mean", "question": {}}).json()
     made = owner.post("/api/users/me/tokens", json={"name": "wall", "scope": "read"}).json()
     reader = Client(application)
     reader.headers = {"Authorization": f"Bearer {made['token']}"}
@@ -92,6 +94,9 @@ def test_a_token_that_reads_only_is_refused_wherever_something_would_change(
         "asset_id": asset["id"],
         "user_id": owner.who.user_id,
         "token_id": made["id"],
+        "dashboard_id": board["id"],
+        "question_id": saved["id"],
+        "link_id": 1,
     }
     bodies = {
         "/api/devices": {"name": "x"},
@@ -99,6 +104,11 @@ def test_a_token_that_reads_only_is_refused_wherever_something_would_change(
         "/api/devices/{device}/data": {"x": 1},
         "/api/devices/{device}/shares": {"user": "owner"},
         "/api/users/{user_id}": {"username": "x"},
+        "/api/dashboards": {"name": "x"},
+        "/api/dashboards/{dashboard_id}": {"name": "x", "panels": []},
+        "/api/dashboards/{dashboard_id}/shares": {"user": "owner"},
+        "/api/dashboards/import": {"format": "barograph-dashboard", "version": 1, "name": "x"},
+        "/api/questions": {"name": "x", "question": {}},
         "/api/users": {"username": "new", "email": "new@example.org", "role": "viewer"},
     }
     tried = 0

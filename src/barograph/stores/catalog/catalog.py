@@ -15,13 +15,22 @@ from barograph.stores.catalog.assets import SqlAssets
 from barograph.stores.catalog.audit import SqlAudit
 from barograph.stores.catalog.changes import SqlChanges
 from barograph.stores.catalog.commands import SqlCommands
+from barograph.stores.catalog.dashboards import SqlDashboards, SqlSavedQuestions
 from barograph.stores.catalog.devices import SqlDevices
 from barograph.stores.catalog.engine import Database
 from barograph.stores.catalog.jobs import SqlJobs
 from barograph.stores.catalog.relay import SqlRelay
 from barograph.stores.catalog.reports import SqlReports
 from barograph.stores.catalog.schedules import SqlSchedules
-from barograph.stores.catalog.schema import HEAD, current_revision, device_shares, devices, users
+from barograph.stores.catalog.schema import (
+    HEAD,
+    current_revision,
+    dashboard_shares,
+    dashboards,
+    device_shares,
+    devices,
+    users,
+)
 from barograph.stores.catalog.secrets import SqlSecrets
 from barograph.stores.catalog.series import SqlSeriesIndex
 from barograph.stores.catalog.sessions import SqlSessions
@@ -61,6 +70,11 @@ class SqlCatalog:
         )
         self.audit: ports.AuditLog = SqlAudit(self._database)
         self.commands: ports.Commands = SqlCommands(self._database)
+        self.dashboards: ports.Dashboards = SqlDashboards(self._database)
+        self.dashboard_shares: ports.Shares = SqlShares(
+            self._database, dashboard_shares, dashboards, "dashboard"
+        )
+        self.questions: ports.SavedQuestions = SqlSavedQuestions(self._database)
 
         self.changes: Changes = SqlChanges(self._database)
         self.turns: Turns = SqlTurns(self._database)

@@ -21,6 +21,7 @@ from barograph.transport.http import (
     audit,
     auth,
     commands,
+    dashboards,
     data,
     devices,
     health,
@@ -57,6 +58,7 @@ _ROUTERS: Sequence[RouterFactory] = (
     reports.router,
     assets.router,
     audit.router,
+    dashboards.router,
     health.router,
     metrics.router,
 )
