@@ -51,7 +51,7 @@ from barograph.services.writer import Writer
 from barograph.stores.catalog.catalog import SqlCatalog
 from barograph.stores.readings.duckdb.store import DuckDBReadingStore
 from barograph.stores.readings.parquet import write_parquet
-from barograph.stores.readings.sql import SqlReadingStore
+from barograph.stores.readings.sql import Sizes, SqlReadingStore
 from barograph.transport.http import admin
 from barograph.transport.http.access import Access
 from barograph.transport.http.app import HttpApplication
@@ -277,7 +277,7 @@ def open_readings(settings: Settings) -> ReadingStore:
     if settings.readings_url:
         return SqlReadingStore(
             settings.readings_url,
-            held_readings_max=(settings.memory_limit_mb << 20) // _HELD_READING_BYTES,
+            sizes=Sizes(held=(settings.memory_limit_mb << 20) // _HELD_READING_BYTES),
         )
     return DuckDBReadingStore(
         settings.data_dir / READINGS_DIRECTORY,

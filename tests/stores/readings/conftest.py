@@ -16,9 +16,11 @@ from barograph.domain.errors import Unavailable
 from barograph.ports.reading_store import ReadingStore
 from barograph.stores.readings.duckdb import DuckDBReadingStore, Sizes
 from barograph.stores.readings.memory import MemoryReadingStore
+from barograph.stores.readings.sql import Sizes as SqlSizes
 from barograph.stores.readings.sql import SqlReadingStore
 
 PLACES = Places()
+TINY = SqlSizes(page=100, block=50, held=30, inserted=2)
 
 STORES: dict[str, Callable[[Path], ReadingStore]] = {
     "memory": lambda _: MemoryReadingStore(),
@@ -34,6 +36,12 @@ STORES: dict[str, Callable[[Path], ReadingStore]] = {
     ),
     "postgresql": lambda directory: SqlReadingStore(PLACES.url("postgresql", directory)),
     "mysql": lambda directory: SqlReadingStore(PLACES.url("mysql", directory)),
+    "postgresql in tiny pieces": lambda directory: SqlReadingStore(
+        PLACES.url("postgresql", directory), sizes=TINY
+    ),
+    "sqlite in tiny pieces": lambda directory: SqlReadingStore(
+        f"sqlite:///{directory}/readings.db", sizes=TINY
+    ),
     "sqlite": lambda directory: SqlReadingStore(f"sqlite:///{directory}/readings.db"),
 }
 """Name to what opens the store that lives in a directory."""
@@ -86,7 +94,7 @@ GAPS = (
             "a server's database is copied by the server's own tools",
             Unavailable,
         )
-        for server in ("postgresql", "mysql")
+        for server in ("postgresql", "postgresql in tiny pieces", "mysql")
         for behaviour in (
             "test_a_backup_opens_as_a_store_with_the_same_content",
             "test_a_backup_beside_appends_holds_whole_batches",

@@ -9,20 +9,20 @@ from sqlalchemy import Connection, and_, func, or_, select
 from barograph.ports.reading_store import Aggregation, Cell
 from barograph.stores.readings.sql.dialect import Dialect
 from barograph.stores.readings.sql.reading import among, bounds
+from barograph.stores.readings.sql.sizes import Sizes
 from barograph.stores.readings.sql.tables import readings
 from barograph.stores.readings.tally import Block, Floats, Integers, Tallies
 
-_BLOCK_READINGS_MAX = 262_144
 _SERIES_AT_A_TIME = 256
 _VALUES_AT_A_TIME = 65_536
 
 
 def summarize(
-    connection: Connection, dialect: Dialect, question: Aggregation, held_readings_max: int
+    connection: Connection, dialect: Dialect, question: Aggregation, sizes: Sizes
 ) -> Iterator[Cell]:
     """The non-empty cells in order of (group, bucket).
 
-    Of up to `held_readings_max` readings the values are held for their order statistics.
+    Of up to `sizes.held` readings the values are held for their order statistics.
     """
     start, stop = bounds(question.period)
     if question.edges is not None:
@@ -32,11 +32,11 @@ def summarize(
     if start >= stop:
         return
     for groups in _parts(question):
-        tallies = Tallies(question, groups, held_readings_max)
+        tallies = Tallies(question, groups, sizes.held)
         series = sorted({int(one) for group in groups for one in question.groups[group]})
         for begin in range(0, len(series), _SERIES_AT_A_TIME):
             some = series[begin : begin + _SERIES_AT_A_TIME]
-            for block in _blocks(connection, dialect, some, start, stop):
+            for block in _blocks(connection, dialect, some, (start, stop), sizes.block):
                 tallies.add(block)
         yield from tallies.cells(partial(_ascending, connection, question, start, stop))
 
@@ -56,9 +56,14 @@ def _parts(question: Aggregation) -> Iterator[list[int]]:
 
 
 def _blocks(
-    connection: Connection, dialect: Dialect, series: Sequence[int], start: int, stop: int
+    connection: Connection,
+    dialect: Dialect,
+    series: Sequence[int],
+    period: tuple[int, int],
+    count: int,
 ) -> Iterator[Block]:
-    """The numbers of the series in order of (series, time)."""
+    """The numbers of the series in order of (series, time), at most `count` at a time."""
+    start, stop = period
     c = readings.c
     query = select(c.series, c.time, c.value).where(
         c.time >= start, c.time < stop, c.value.is_not(None)
@@ -69,9 +74,9 @@ def _blocks(
         query = query.where(among(c.series, series)).order_by(c.series, c.time)
     page = query
     while True:
-        rows = dialect.fetch(connection, page.limit(_BLOCK_READINGS_MAX))
+        rows = dialect.fetch(connection, page.limit(count))
         yield Block(rows.series, rows.times, rows.values)
-        if len(rows) < _BLOCK_READINGS_MAX:
+        if len(rows) < count:
             return
         last, time = int(rows.series[-1]), int(rows.times[-1])
         page = query.where(

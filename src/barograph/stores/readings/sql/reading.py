@@ -27,10 +27,8 @@ from barograph.stores.readings.sql.dialect import Dialect
 from barograph.stores.readings.sql.rows import Rows
 from barograph.stores.readings.sql.tables import known_series, readings
 
-BATCH_READINGS_MAX = 65_536
 SERIES_AT_A_TIME = 500
 _MERGED_SERIES_MAX = 64
-_MERGED_READINGS_MAX = 2 * BATCH_READINGS_MAX
 _FIRST_WINDOW = HOUR
 
 Place = tuple[int, int]
@@ -83,12 +81,12 @@ class Wanted:
 
 
 def scan(
-    connection: Connection, dialect: Dialect, wanted: Wanted, limit: int | None
+    connection: Connection, dialect: Dialect, wanted: Wanted, limit: int | None, page: int
 ) -> Iterator[Batch]:
-    """The readings in order of (time, series), in batches of at most `BATCH_READINGS_MAX`."""
-    count = BATCH_READINGS_MAX if limit is None else min(limit, BATCH_READINGS_MAX)
+    """The readings in order of (time, series), in batches of at most `page`."""
+    count = page if limit is None else min(limit, page)
     series = len(wanted.series)
-    if series <= _MERGED_SERIES_MAX and series * count <= _MERGED_READINGS_MAX:
+    if series <= _MERGED_SERIES_MAX and series * count <= 2 * page:
         pages = _merged(connection, dialect, wanted, count)
     else:
         pages = _windows(connection, dialect, wanted, count)

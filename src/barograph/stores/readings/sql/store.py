@@ -27,13 +27,12 @@ from barograph.stores.readings.sql.dialect import dialect_of
 from barograph.stores.readings.sql.question import summarize
 from barograph.stores.readings.sql.reading import SERIES_AT_A_TIME, Wanted, among, bounds
 from barograph.stores.readings.sql.rows import Rows
+from barograph.stores.readings.sql.sizes import Sizes
 from barograph.stores.readings.sql.tables import VERSION, about, known_series, readings
 
 _WHAT = "readings' database"
 _SERIES_MAX = 2**31
 _WRITING_CONNECTIONS = 3
-_INSERTED_MIN = 64
-"""Fewer new readings are not worth a statement of their own."""
 _UNKNOWN = np.iinfo(np.int64).max
 
 
@@ -42,8 +41,8 @@ class SqlReadingStore:
 
     Questions have at most `connections_max` connections, and `statement_seconds_max` for each
     statement; writing has connections of its own, so that no reader keeps it waiting.
-    `held_readings_max` bounds the readings whose values a quantile holds in memory. Raises
-    `ConfigurationError` for a URL or a database that cannot work, `Unavailable` while it is away.
+    Raises `ConfigurationError` for a URL or a database that cannot work, `Unavailable` while it is
+    away.
     """
 
     def __init__(
@@ -52,7 +51,7 @@ class SqlReadingStore:
         *,
         connections_max: int = 8,
         statement_seconds_max: int = 60,
-        held_readings_max: int = 16_000_000,
+        sizes: Sizes | None = None,
     ) -> None:
         address = read_url(url, "readings")
         backend = address.get_backend_name()
@@ -62,7 +61,7 @@ class SqlReadingStore:
             raise ConfigurationError(
                 f"the driver of {backend} is not installed: install barograph[{EXTRAS[backend]}]"
             ) from error
-        self._held_readings_max = held_readings_max
+        self._sizes = sizes or Sizes()
         self._texts: dict[int, bool] = {}
         """The known series, and whether they are known to have texts."""
         self._reached: dict[int, int] = {}
@@ -162,13 +161,13 @@ class SqlReadingStore:
 
     def _divided(self, rows: Rows) -> tuple[Rows | None, Rows | None]:
         """The rows that are probably new, and the others."""
-        if self._dialect.insert is None or len(rows) < _INSERTED_MIN:
+        if self._dialect.insert is None or len(rows) < self._sizes.inserted:
             return None, rows
         reached = [self._reached.get(one, _UNKNOWN) for one in rows.series[rows.runs()].tolist()]
         new = rows.times > np.repeat(reached, rows.lengths())
         if rows.texts:
             new &= ~np.isnan(rows.values)
-        if np.count_nonzero(new) < _INSERTED_MIN:
+        if np.count_nonzero(new) < self._sizes.inserted:
             return None, rows
         return (rows, None) if new.all() else (rows.take(new), rows.take(~new))
 
@@ -247,7 +246,7 @@ class SqlReadingStore:
         if not ids or limit == 0 or wanted.start >= wanted.stop:
             return
         with self._reading.reading() as tx:
-            yield from reading.scan(tx, self._dialect, wanted, limit)
+            yield from reading.scan(tx, self._dialect, wanted, limit, self._sizes.page)
 
     def newest(self, series: Sequence[int] | None = None, *, before: int | None = None) -> Batch:
         """The newest reading (earlier than `before`) of each series: one look into the index each."""
@@ -262,7 +261,7 @@ class SqlReadingStore:
     def summarize(self, question: Aggregation) -> Iterator[Cell]:
         """The non-empty cells, of numbers only, in order of (group, bucket)."""
         with self._reading.reading() as tx:
-            yield from summarize(tx, self._dialect, question, self._held_readings_max)
+            yield from summarize(tx, self._dialect, question, self._sizes)
 
     def with_texts(self, series: Sequence[int]) -> frozenset[int]:
         """Those of the series that hold text readings."""
