@@ -26,6 +26,7 @@ Ascending = Callable[[int, int], Iterable[tuple[Floats, Integers]]]
 
 _COURSE = frozenset({"increase", "rate", "integral", "time_weighted_mean"})
 _ORDER = frozenset({"median", "quantile", "mode", "distinct"})
+_TIMED = _COURSE | {"first", "last"}
 _FEW = 16
 
 
@@ -34,11 +35,12 @@ class Block:
     """Numbers in order of (series, time), in columns of equal length."""
 
     series: Integers
-    times: Integers
+    times: Integers | None
+    """None where `Tallies.timed` says that nobody asks for them."""
     values: Floats
 
     def __len__(self) -> int:
-        return len(self.times)
+        return len(self.values)
 
 
 @dataclass(slots=True)
@@ -88,7 +90,12 @@ class Tallies:
         self._spread = "stddev" in asked
         self._courses = bool(asked & _COURSE)
         self._order = bool(asked & _ORDER)
-        self._edges = None if question.edges is None else np.asarray(question.edges, np.int64)
+        self._counted = bool(asked & {"mode", "distinct"})
+        self._edges = None
+        if question.edges is not None and len(question.edges) > 2:
+            self._edges = np.asarray(question.edges, np.int64)
+        self.timed = self._edges is not None or bool(asked & _TIMED)
+        """Whether the times of readings matter, beyond lying between the edges."""
         self._group_of = {int(one): group for group in groups for one in question.groups[group]}
         self._tallies: dict[tuple[int, int], _Tally] = {}
         self._room = held_readings_max
@@ -98,7 +105,10 @@ class Tallies:
         """Take in readings, all of which lie between the edges."""
         if not len(block):
             return
-        buckets = self._buckets(block.times)
+        times = block.times
+        buckets = None
+        if self._edges is not None and times is not None:
+            buckets = np.searchsorted(self._edges, times, side="right") - 1
         changes = block.series[1:] != block.series[:-1]
         if buckets is not None:
             changes |= buckets[1:] != buckets[:-1]
@@ -109,7 +119,6 @@ class Tallies:
         places = starts.tolist()
         of_series = block.series[starts].tolist()
         of_bucket = [0] * len(places) if buckets is None else buckets[starts].tolist()
-        values = block.values.tolist() if self._sums or self._spread else []
         self._hold(len(block))
         for start, stop, series, bucket, low, high in zip(
             places, stops, of_series, of_bucket, lows, highs, strict=True
@@ -121,13 +130,15 @@ class Tallies:
             tally.count += stop - start
             tally.low = min(tally.low, low)
             tally.high = max(tally.high, high)
-            self._ends(tally, block, start, stop, series)
+            of_run = block.values[start:stop]
+            if times is not None:
+                self._ends(tally, times[start:stop], of_run, series)
+                if self._courses:
+                    self._course(tally, times[start:stop], of_run, series)
             if self._sums or self._spread:
-                self._sum(tally, values[start:stop])
-            if self._courses:
-                self._course(tally, block.times[start:stop], block.values[start:stop], series)
+                self._sum(tally, of_run)
             if self._held:
-                tally.values.append(block.values[start:stop])
+                tally.values.append(of_run)
 
     def cells(self, ascending: Ascending) -> Iterator[Cell]:
         """The cells in order of (group, bucket); what they were made of is forgotten."""
@@ -142,11 +153,6 @@ class Tallies:
                 },
             )
 
-    def _buckets(self, times: Integers) -> Integers | None:
-        if self._edges is None or len(self._edges) == 2:
-            return None
-        return np.searchsorted(self._edges, times, side="right") - 1
-
     def _hold(self, readings: int) -> None:
         self._room -= readings
         if self._held and self._room < 0:
@@ -154,24 +160,22 @@ class Tallies:
             for tally in self._tallies.values():
                 tally.values.clear()
 
-    def _ends(self, tally: _Tally, block: Block, start: int, stop: int, series: int) -> None:
-        first = int(block.times[start]), series
+    def _ends(self, tally: _Tally, times: Integers, values: Floats, series: int) -> None:
+        first = int(times[0]), series
         if tally.first is None or first < tally.first[:2]:
-            tally.first = (*first, float(block.values[start]))
-        last = int(block.times[stop - 1]), series
+            tally.first = (*first, float(values[0]))
+        last = int(times[-1]), series
         if tally.last is None or last > tally.last[:2]:
-            tally.last = (*last, float(block.values[stop - 1]))
+            tally.last = (*last, float(values[-1]))
 
-    def _sum(self, tally: _Tally, values: list[float]) -> None:
-        if len(values) <= _FEW and not self._spread:
-            tally.sums += values
-            return
+    def _sum(self, tally: _Tally, values: Floats) -> None:
         try:
-            total = math.fsum(values)
-            tally.sums += _split(values)
-        except (OverflowError, ValueError):
+            terms = _split(values)
+            total = math.fsum(terms)
+        except OverflowError:
             tally.overflown |= {"sum", "mean", "stddev"}
             return
+        tally.sums += terms
         if self._spread:
             mean = total / len(values)
             tally.spreads.append((len(values), mean, _squares(tally, values, mean)))
@@ -195,20 +199,22 @@ class Tallies:
             )
         for name, kept, found in terms:
             try:
-                kept.extend(_split(found.tolist()))
-            except (OverflowError, ValueError):
+                kept.extend(_split(found))
+            except OverflowError:
                 tally.overflown |= {name, "rate"} if name == "increase" else {name}
         course.end, course.last = int(times[-1]), float(values[-1])
 
     def _ordered(
         self, key: tuple[int, int], tally: _Tally, ascending: Ascending
     ) -> dict[str, Scalar]:
-        if self._held:
-            values, counts = np.unique(np.concatenate(tally.values), return_counts=True)
-            parts: Iterable[tuple[Floats, Integers]] = [(values, counts)]
-        else:
-            parts = ascending(*key)
-        return order_statistics(self._statistics, tally.count, parts)
+        if not self._held:
+            return order_statistics(self._statistics, tally.count, ascending(*key))
+        values = np.sort(np.concatenate(tally.values))
+        counts = np.ones(len(values), np.int64)
+        if self._counted:
+            starts = np.flatnonzero(np.concatenate([[True], values[1:] != values[:-1]]))
+            values, counts = values[starts], np.diff(np.append(starts, len(values)))
+        return order_statistics(self._statistics, tally.count, [(values, counts)])
 
 
 def order_statistics(
@@ -251,27 +257,33 @@ def order_statistics(
     return found
 
 
-def _split(values: list[float]) -> list[float]:
-    """A few floats with the exact sum of `values`, to twice a float's digits.
+def _split(values: Floats) -> list[float]:
+    """A few floats whose exact sum is that of the values, to twice a float's digits.
 
-    Raises `OverflowError` or `ValueError` where a step is beyond the range of floats.
+    Pairs are added over and over, and what each addition rounds away is kept (Knuth's TwoSum).
+    Raises `OverflowError` where a step is beyond the range of floats.
     """
-    if len(values) <= _FEW:
-        return _checked(values)
-    high = math.fsum(values)
-    return [high, math.fsum([*values, -high])]
-
-
-def _checked(values: list[float]) -> list[float]:
-    if not all(map(math.isfinite, values)):
+    lost = []
+    with np.errstate(over="ignore", invalid="ignore"):
+        while len(values) > _FEW:
+            half = len(values) // 2
+            one, other, rest = values[:half], values[half : 2 * half], values[2 * half :]
+            total = one + other
+            part = total - one
+            lost.append(float(np.sum((one - (total - part)) + (other - part))))
+            values = np.concatenate([total, rest]) if len(rest) else total
+    terms: list[float] = values.tolist() + lost
+    if not all(map(math.isfinite, terms)):
         raise OverflowError
-    return values
+    return terms
 
 
-def _squares(tally: _Tally, values: list[float], mean: float) -> float:
+def _squares(tally: _Tally, values: Floats, mean: float) -> float:
+    with np.errstate(over="ignore"):
+        squares = (values - mean) ** 2
     try:
-        return math.fsum([(value - mean) ** 2 for value in values])
-    except (OverflowError, ValueError):
+        return math.fsum(_split(squares))
+    except OverflowError:
         tally.overflown.add("stddev")
         return math.nan
 

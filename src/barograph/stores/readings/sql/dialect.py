@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Select
 from sqlalchemy.exc import DBAPIError
 
-from barograph.stores.readings.sql.rows import Rows
+from barograph.stores.readings.sql.rows import Rows, Run
 
 _MODULES = {
     "postgresql": "postgresql",
@@ -41,6 +41,8 @@ class Dialect:
     """Asks for the bytes that the readings take."""
     insert: Callable[[Connection, Rows], None] | None = None
     """Stores numbers faster than `upsert`; violates the key where one is there already."""
+    fetch_values: Callable[[Connection, Select[Any]], list[Run]] | None = None
+    """The same of numbers whose times do not matter, faster than `fetch`."""
     add_months: Callable[[Connection, Sequence[int]], None] | None = None
     """Makes room for readings of these months, where readings are divided by them."""
     reading_session: Sequence[str] = ()

@@ -15,7 +15,7 @@ from sqlalchemy.exc import OperationalError
 
 from barograph.domain.errors import Unavailable
 from barograph.stores.readings.sql.dialect import Dialect, driver
-from barograph.stores.readings.sql.rows import Rows, month_start
+from barograph.stores.readings.sql.rows import Rows, Run, month_start
 
 _LOCK = "CONCAT('barograph.readings.', MD5(DATABASE()))"
 _LOCK_SECONDS_MAX = 20
@@ -82,13 +82,28 @@ def _fetch(connection: Connection, query: Select[Any]) -> Rows:
         nothing = np.empty(0, np.int64)
         return Rows(nothing, nothing, np.empty(0))
     series, times, values = row[:3]
-    read = Rows(_integers(series), _integers(times), np.array(values.split(","), np.float64))
+    read = Rows(_integers(series), _integers(times), _floats(values))
     if len(row) == 3 or row[3] is None:
         return read
     places = np.flatnonzero(np.isnan(read.values)).tolist()
     states = row[3].split(",")
     texts = {at: bytes.fromhex(one).decode() for at, one in zip(places, states, strict=True)}
     return Rows(read.series, read.times, read.values, texts)
+
+
+def _fetch_values(connection: Connection, query: Select[Any]) -> list[Run]:
+    found = query.subquery("found").c
+    answer = (
+        select(found.series, func.max(found.time), func.group_concat(found.value))
+        .group_by(found.series)
+        .order_by(found.series)
+    )
+    rows = connection.execute(answer)
+    return [Run(series, last, None, _floats(values)) for series, last, values in rows]
+
+
+def _floats(listed: str) -> Any:
+    return np.array(listed.split(","), np.float64)
 
 
 def _integers(listed: str) -> Any:
@@ -172,6 +187,7 @@ DIALECT = Dialect(
     " ON DUPLICATE KEY UPDATE texts = GREATEST(texts, VALUES(texts))",
     upsert=_upsert,
     fetch=_fetch,
+    fetch_values=_fetch_values,
     add_months=_add_months,
     size="SELECT data_length + index_length FROM information_schema.tables"
     " WHERE table_schema = DATABASE() AND table_name = 'readings'",

@@ -20,7 +20,7 @@ from sqlalchemy import Connection, Select, func, literal_column, select, text, t
 from sqlalchemy.types import NullType
 
 from barograph.stores.readings.sql.dialect import Dialect, driver
-from barograph.stores.readings.sql.rows import Rows, month_start
+from barograph.stores.readings.sql.rows import Rows, Run, month_start
 
 _LOCK = 7_105_101
 _COPY_HEAD = b"PGCOPY\n\xff\r\n\0" + b"\0" * 8
@@ -196,6 +196,14 @@ def _fetch(connection: Connection, query: Select[Any]) -> Rows:
     return Rows(series.astype(np.int64), times, values, texts)
 
 
+def _fetch_values(connection: Connection, query: Select[Any]) -> list[Run]:
+    found = query.subquery("found").c
+    columns: list[Any] = [found.series, func.max(found.time), func.array_agg(found.value)]
+    answer = select(*(type_coerce(column, NullType()) for column in columns))
+    rows: Any = connection.execute(answer.group_by(found.series).order_by(found.series))
+    return [Run(series, last, None, values) for series, last, values in rows]
+
+
 def _escaped(state: str) -> str:
     if _NUL in state or _ESCAPE in state:
         return state.replace(_ESCAPE, _ESCAPE * 2).replace(_NUL, _ESCAPE + "0")
@@ -252,6 +260,7 @@ DIALECT = Dialect(
     upsert=_upsert,
     insert=_insert,
     fetch=_fetch,
+    fetch_values=_fetch_values,
     add_months=_add_months,
     size="SELECT coalesce(sum(pg_total_relation_size(relid)), 0)"
     " FROM pg_partition_tree('readings')",

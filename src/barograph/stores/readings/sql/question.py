@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, and_, func, or_, select
+from sqlalchemy import Connection, Select, and_, func, or_, select
 
 from barograph.ports.reading_store import Aggregation, Cell
 from barograph.stores.readings.sql.dialect import Dialect
 from barograph.stores.readings.sql.reading import among, bounds
+from barograph.stores.readings.sql.rows import Run
 from barograph.stores.readings.sql.sizes import Sizes
 from barograph.stores.readings.sql.tables import readings
 from barograph.stores.readings.tally import Block, Floats, Integers, Tallies
@@ -36,7 +38,9 @@ def summarize(
         series = sorted({int(one) for group in groups for one in question.groups[group]})
         for begin in range(0, len(series), _SERIES_AT_A_TIME):
             some = series[begin : begin + _SERIES_AT_A_TIME]
-            for block in _blocks(connection, dialect, some, (start, stop), sizes.block):
+            for block in _blocks(
+                connection, dialect, some, (start, stop), sizes.block, timed=tallies.timed
+            ):
                 tallies.add(block)
         yield from tallies.cells(partial(_ascending, connection, question, start, stop))
 
@@ -61,27 +65,40 @@ def _blocks(
     series: Sequence[int],
     period: tuple[int, int],
     count: int,
+    *,
+    timed: bool,
 ) -> Iterator[Block]:
     """The numbers of the series in order of (series, time), at most `count` at a time."""
-    start, stop = period
     c = readings.c
     query = select(c.series, c.time, c.value).where(
-        c.time >= start, c.time < stop, c.value.is_not(None)
+        c.time >= period[0], c.time < period[1], c.value.is_not(None)
     )
     if len(series) == 1:
         query = query.where(c.series == series[0]).order_by(c.time)
     else:
         query = query.where(among(c.series, series)).order_by(c.series, c.time)
     page = query
-    while True:
-        rows = dialect.fetch(connection, page.limit(count))
-        yield Block(rows.series, rows.times, rows.values)
-        if len(rows) < count:
+    while runs := _fetched(connection, dialect, page.limit(count), timed=timed):
+        lengths = [len(run.values) for run in runs]
+        yield Block(
+            np.repeat(np.array([run.series for run in runs], np.int64), lengths),
+            np.concatenate([run.times for run in runs if run.times is not None]) if timed else None,
+            np.concatenate([run.values for run in runs]),
+        )
+        if sum(lengths) < count:
             return
-        last, time = int(rows.series[-1]), int(rows.times[-1])
+        last, time = runs[-1].series, runs[-1].last
         page = query.where(
             c.series >= last, or_(c.series > last, and_(c.series == last, c.time > time))
         )
+
+
+def _fetched(
+    connection: Connection, dialect: Dialect, query: Select[Any], *, timed: bool
+) -> list[Run]:
+    if timed or dialect.fetch_values is None:
+        return dialect.fetch(connection, query).by_series()
+    return dialect.fetch_values(connection, query)
 
 
 def _ascending(

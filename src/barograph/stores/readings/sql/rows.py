@@ -61,6 +61,19 @@ class Rows:
         last = self.runs() + self.lengths() - 1
         return dict(zip(self.series[last].tolist(), self.times[last].tolist(), strict=True))
 
+    def by_series(self) -> "list[Run]":
+        """The rows of each series, of rows in order of (series, time)."""
+        starts = self.runs().tolist() if len(self) else []
+        return [
+            Run(
+                int(self.series[start]),
+                int(self.times[stop - 1]),
+                self.times[start:stop],
+                self.values[start:stop],
+            )
+            for start, stop in zip(starts, [*starts[1:], len(self)], strict=False)
+        ]
+
     def batch(self) -> Batch:
         """The same as a batch."""
         return Batch(self.series, self.times, self.values, self.texts)
@@ -78,6 +91,17 @@ class Rows:
         months = self.times.astype("datetime64[us]").astype("datetime64[M]").astype(np.int64)
         found: list[int] = np.unique(months).tolist()
         return found
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Numbers of one series, in order of time where the times are known."""
+
+    series: int
+    last: int
+    """The time of the last one."""
+    times: Integers | None
+    values: Floats
 
 
 def month_start(month: int) -> int:
