@@ -3,6 +3,7 @@
 `make docs` runs it; `tests/docs/test_generated.py` holds the committed pages to it.
 """
 
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,8 @@ import typer.main
 
 from barograph import config
 from barograph.cli.commands import app
+from barograph.domain.limits import Limits
+from barograph.transport.mqtt.asyncapi import describe, servers_at
 
 HERE = Path(__file__).parent
 
@@ -96,7 +99,13 @@ def _default(parameter: Any) -> str:
     return f" (default {default})" if isinstance(default, str | int | float) and default else ""
 
 
-PAGES = {"settings.md": settings, "commands.md": commands}
+def asyncapi() -> str:
+    """The description of the MQTT interface with the default settings."""
+    described = describe([], Limits(), servers_at("http://localhost:8000/", 1883))
+    return json.dumps(described, indent=2, ensure_ascii=False) + "\n"
+
+
+PAGES = {"settings.md": settings, "commands.md": commands, "asyncapi.json": asyncapi}
 
 
 def main() -> None:

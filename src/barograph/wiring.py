@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from barograph.config import Settings
 from barograph.domain.errors import ConfigurationError
@@ -58,6 +59,7 @@ from barograph.transport.http.app import HttpApplication
 from barograph.transport.http.short_ingest import ShortIngest
 from barograph.transport.http.systems.routers import routers as routers_of_systems
 from barograph.transport.mqtt.access import MqttAccess
+from barograph.transport.mqtt.asyncapi import describe, servers_at
 from barograph.transport.mqtt.bridge import BridgeOptions, MqttBridge
 from barograph.transport.mqtt.bridge_state import BridgeState
 from barograph.transport.mqtt.broker_address import BrokerAddress
@@ -187,7 +189,12 @@ def build(
         access = Access(registry, accounts, settings.auth, [settings.host])
         backups = Backups(catalog, store, directory / BACKUPS_DIRECTORY, clock)
         admin_router = partial(admin.router, backups=backups)
-        pages = partial(web_router, newest_page="parameters" in settings.apis, mqtt=mqtt_address)
+        pages = partial(
+            web_router,
+            newest_page="parameters" in settings.apis,
+            mqtt=mqtt_address,
+            describe_mqtt=_mqtt_description(settings, mqtt_address),
+        )
         systems = routers_of_systems(settings.apis, parameters_count=settings.parameters_n)
         app = HttpApplication(core, access, extra=(admin_router, pages, *systems))
         bridge = _bridge(core, access, settings) if settings.mqtt_bridge else None
@@ -217,6 +224,26 @@ def _mqtt(core: Core, access: Access, settings: Settings, opened: ExitStack) -> 
         )
     except ValueError as error:
         raise ConfigurationError(f"limits of MQTT: {error}") from None
+
+
+def _mqtt_description(
+    settings: Settings, address: MqttAddress | None
+) -> Callable[[str], dict[str, Any]]:
+    """Describes what devices may publish where, for who reaches this server at an address."""
+    templates = [Template.parse(one) for one in settings.mqtt_topics]
+    limits = settings.bounds()
+
+    def at(base_url: str) -> dict[str, Any]:
+        servers = (
+            {}
+            if address is None
+            else servers_at(base_url, address.port, tls=address.tls, host=address.host)
+        )
+        if not settings.mqtt_websocket:
+            servers.pop("websocket", None)
+        return describe(templates, limits, servers)
+
+    return at
 
 
 def _bridge(core: Core, access: Access, settings: Settings) -> MqttBridge:

@@ -130,6 +130,8 @@ def _fastapi(
         title="Barograph",
         version=__version__,
         summary="A self-hosted telemetry server",
+        description="Devices send over MQTT, too: see [its topics](/docs/mqtt), or "
+        "[AsyncAPI](/asyncapi.json) for programs.",
         redirect_slashes=False,
         docs_url=None,  # the dashboard has the page, with its files in the package
         redoc_url=None,

@@ -14,13 +14,13 @@ from barograph.transport.http.ingest import HttpIngest
 from barograph.transport.http.problems import ProblemItem, responses
 
 _VALUE = {"type": ["number", "boolean", "string", "null"]}
-_READINGS: dict[str, Any] = {
+READINGS: dict[str, Any] = {
     "type": "object",
     "additionalProperties": _VALUE,
     "description": "Metric names and their values; ts, time or timestamp gives the time.",
     "example": {"temperature": 21.5, "humidity": 40},
 }
-_COLUMNS: dict[str, Any] = {
+COLUMNS: dict[str, Any] = {
     "type": "object",
     "additionalProperties": {"type": "array", "items": _VALUE},
     "example": {"ts": [1700000000, 1700000060], "temperature": [21.5, 21.7]},
@@ -32,7 +32,7 @@ _BODY: dict[str, Any] = {
         "content": {
             "application/json": {
                 "schema": {
-                    "anyOf": [_READINGS, {"type": "array", "items": _READINGS}, _COLUMNS],
+                    "anyOf": [READINGS, {"type": "array", "items": READINGS}, COLUMNS],
                 },
             },
             "application/x-ndjson": _LINES,

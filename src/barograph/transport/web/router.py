@@ -10,6 +10,7 @@ from barograph.transport.web import (
     device,
     device_changes,
     inventory,
+    mqtt_docs,
     newest,
     overview,
     people,
@@ -17,6 +18,7 @@ from barograph.transport.web import (
     sharing,
     sign_in,
 )
+from barograph.transport.web.mqtt_docs import Describe
 from barograph.transport.web.session import Visits
 from barograph.transport.web.site import Site, page_route
 from barograph.transport.web.snippets import MqttAddress
@@ -34,11 +36,17 @@ _PARTS = (
 )
 
 
-def router(core: Core, *, newest_page: bool = True, mqtt: MqttAddress | None = None) -> APIRouter:
+def router(
+    core: Core,
+    *,
+    newest_page: bool = True,
+    mqtt: MqttAddress | None = None,
+    describe_mqtt: Describe | None = None,
+) -> APIRouter:
     """Every page of the dashboard. None of them is part of the API's schema.
 
     `newest_page` says whether the parameters service, whose page that is, is turned on; `mqtt`
-    where devices publish, to tell people.
+    where devices publish, to tell people; `describe_mqtt` makes the description of that.
     """
     site = Site(core, mqtt)
     visits = Visits(site)
@@ -49,6 +57,7 @@ def router(core: Core, *, newest_page: bool = True, mqtt: MqttAddress | None = N
     if newest_page:
         pages.include_router(newest.router(site, visits, options))
     pages.include_router(_static_files(site, options))
+    pages.include_router(mqtt_docs.router(site, visits, options, describe_mqtt))
     pages.include_router(api_docs.router(options))
     return pages
 
