@@ -32,9 +32,10 @@ Rules:
   QoS above its maximum ([MQTT-3.2.2-11]).
 - A packet at least every keep-alive ([MQTT-3.1.2-20]); a server that leaves a PINGREQ unanswered
   for as long is gone (3.1.2.10).
-- A 5.0 server is told our limits and kept to them. 3.1.1 knows none: a PUBLISH above
-  `packet_bytes_max` is passed over without keeping it and acknowledged, for the server would only
-  send it again.
+- A 5.0 server is told our limits. It is kept to the size of packets, but not to our Receive
+  Maximum, which servers exceed when they take a session up (Mosquitto 2.0): a host that is slow
+  stops reading. 3.1.1 knows no limits: a PUBLISH above `packet_bytes_max` is passed over without
+  keeping it and acknowledged, for the server would only send it again.
 """
 
 from collections import Counter
@@ -197,7 +198,9 @@ class Client:
             limits,
             topic_bytes_max=min(_FIELD_BYTES_MAX, limits.packet_bytes_max),
             topic_levels_max=_FIELD_BYTES_MAX + 1,
+            receive_maximum=_FIELD_BYTES_MAX,
         )
+        self._receive_maximum = limits.receive_maximum
         self.state = ClientState.CLOSED
         self.version = p.V5
         self.granted = NONE
@@ -251,7 +254,7 @@ class Client:
         if connect.version == p.V5:
             ours = replace(
                 connect.properties,
-                receive_maximum=self.limits.receive_maximum,
+                receive_maximum=self._receive_maximum,
                 maximum_packet_size=self.limits.packet_bytes_max,
                 topic_alias_maximum=self.limits.topic_alias_maximum or None,
             )

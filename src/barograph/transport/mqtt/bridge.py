@@ -327,7 +327,7 @@ class MqttBridge:
             match event:
                 case Batch():
                     self._take(line, event, size)
-                case Connected():
+                case Connected() if not self._client.closed:
                     self._subscribe(event)
                 case Subscribed():
                     self._subscribed(event)
