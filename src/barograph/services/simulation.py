@@ -178,10 +178,12 @@ def _car(random: Random, number: int) -> SimulatedDevice:
     home = 52.52 + random.uniform(-0.2, 0.2), 13.4 + random.uniform(-0.3, 0.3)
     latitude, longitude = home
     sound = random.random()
+    drives = False
 
     def read(time: int) -> Values:
-        nonlocal last, odometer, fuel, latitude, longitude
-        drives = mood.at(time) + 0.8 * _day(time, 13) > 0.5
+        nonlocal last, odometer, fuel, latitude, longitude, drives
+        # Who drives goes on for a while, and so does who has parked.
+        drives = mood.at(time) + 0.8 * _day(time, 13) > (-0.2 if drives else 0.9)
         speed = max(0.0, 55 + hurry.at(time)) if drives else 0.0
         # A car that nobody asks for a day has not driven all day.
         way = speed * min(time - last, 10 * MINUTE) / HOUR if last else 0.0
@@ -190,7 +192,7 @@ def _car(random: Random, number: int) -> SimulatedDevice:
         fuel = fuel - way * 0.07 if fuel > 5 else 60.0
         north, east = (home[0] - latitude) * 111, (home[1] - longitude) * 68
         # Around the home it goes as it likes; far from there it is on its way back.
-        homesick = min(1.0, math.hypot(north, east) / 15)
+        homesick = min(1.0, max(0.0, math.hypot(north, east) - 3) / 14)
         course = turn.at(time) * (1 - 0.7 * homesick) + math.atan2(east, north) * homesick
         latitude += way / 111 * math.cos(course)
         longitude += way / 68 * math.sin(course)

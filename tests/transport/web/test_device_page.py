@@ -94,6 +94,14 @@ def test_very_many_readings_do_not_hold_up_the_page(browser, core, greenhouse, m
     assert "<html" not in browser.get(link, hx_request="true").text
 
 
+def test_a_browser_with_scripts_gets_the_chart_before_the_figures(browser, greenhouse):
+    browser.cookies.set("barograph_scripts", "1")
+    page = browser.get(f"/ui/devices/{greenhouse.id}").text
+    assert re.search(r'<path class="line" d="M\d', page)
+    assert "data-figures-later" in page
+    assert not _statistics(page, "temperature")
+
+
 def test_metrics_are_called_measured_and_limited_as_was_set(browser, core, greenhouse):
     path = f"/ui/devices/{greenhouse.id}"
     one = core.registry.series_of(greenhouse.id)["temperature"]

@@ -34,6 +34,8 @@ _SLOTS = 300
 _TRACK_WIDTH, _TRACK_HEIGHT, _SPACE_SIZE = 900, 420, 420
 _AT_ONCE_READINGS_MAX = 300_000
 """The figures of more readings take long enough to be asked for after the page."""
+_SCRIPTS_COOKIE = "barograph_scripts"
+"""Set by a browser that runs scripts: it asks for the figures once it has drawn the chart."""
 
 _RANGE_LABELS = {
     "15m": marked("15 m"),
@@ -278,7 +280,8 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
         device = shown.device
         status = status_of(shown.seen, visit.now)
         drawn = shown.courses(points=_DRAWN_POINTS)
-        at_once = sum(course.count for course in drawn) <= _AT_ONCE_READINGS_MAX
+        few = sum(course.count for course in drawn) <= _AT_ONCE_READINGS_MAX
+        at_once = few and _SCRIPTS_COOKIE not in visit.request.cookies
         return visit.page(
             "device.html",
             **(shown.figures() if at_once else {"device": device, "view": shown.view}),

@@ -41,6 +41,7 @@ class Language:
             return "–"
         if isinstance(value, str):
             return value
+        value += 0.0  # minus zero is zero
         size = abs(value)
         if size and not _SCIENTIFIC_BELOW <= size < _SCIENTIFIC_FROM:
             return f"{value:.2e}".replace("e+0", "e").replace("e-0", "e-").replace("e+", "e")

@@ -12,6 +12,9 @@ if (zone && zone !== root.dataset.zone && !document.cookie.includes(`barograph_z
   if (document.cookie.includes(`barograph_zone=${zone}`)) location.reload();
 }
 
+// Where scripts run, what takes long is asked for after the page.
+document.cookie = `barograph_scripts=1${YEAR}`;
+
 document.addEventListener("click", (event) => {
   const target = event.target.closest("[data-theme-toggle], [data-copy], [data-dialog], [data-dialog-close]");
   if (!target) return;

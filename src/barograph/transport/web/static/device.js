@@ -53,8 +53,8 @@ if (section) {
   png.hidden = false;
   png.addEventListener("click", () => savePng(section, strips.values(), view, moment));
   setInterval(move, 500);
+  view.figures = figures.querySelector("[data-figures-later]") ? null : view.query;
   load();
-  if (figures.querySelector("[data-figures-later]")) addEventListener("load", () => loadFigures("innerHTML"));
 }
 
 // A new token stands in the snippets at once.
@@ -80,7 +80,6 @@ function show(query, { push = true } = {}) {
     else link.removeAttribute("aria-current");
   }
   load();
-  loadFigures("innerHTML");
 }
 
 async function load() {
@@ -106,6 +105,8 @@ async function load() {
     writeEnds();
     section.dataset.drawn = view.query;
     say(null);
+    // The figures of a period come after its chart.
+    if (view.figures !== view.query) loadFigures("innerHTML");
   } catch (error) {
     if (error.name === "AbortError") return;
     if (!(error instanceof TypeError || error instanceof SyntaxError)) throw error;
@@ -131,6 +132,7 @@ function say(what) {
 }
 
 function loadFigures(swap) {
+  view.figures = view.query;
   window.htmx.ajax("GET", `${figures.dataset.figures}?${view.query}`, { source: figures, target: figures, swap });
 }
 
@@ -265,6 +267,7 @@ function zoom(plot) {
 
 function showBetween(start, end) {
   const [from, to] = [start, end].map((seconds) => new Date(Math.max(0, seconds) * 1000).toISOString());
+  setPeriod(Math.max(0, start), end);
   show(new URLSearchParams([["start_time", from], ["end_time", to], ...chosen()]).toString());
 }
 

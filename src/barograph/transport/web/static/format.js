@@ -7,6 +7,7 @@ export function formatValue(value) {
   if (value === null || value === undefined) return "–";
   if (typeof value === "string") return value;
   if (typeof value === "boolean") return String(Number(value));
+  value += 0; // minus zero is zero
   const size = Math.abs(value);
   if (size && !(size >= 1e-4 && size < 1e9)) return value.toExponential(2).replace("e+", "e");
   return new Intl.NumberFormat(language, {
