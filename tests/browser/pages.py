@@ -14,10 +14,11 @@ def check(page):
         for one in found
         if one["impact"] in {"serious", "critical"}
     ]
-    assert grave == [], page.url
+    assert grave == [], f"{page.url}: {grave}"
     width = page.viewport_size["width"]
-    assert page.evaluate("document.documentElement.scrollWidth") <= width, page.url
-    assert page.locator("h1").count() == 1, page.url
+    wide = page.evaluate("document.documentElement.scrollWidth")
+    assert wide <= width, f"{page.url} is {wide} wide"
+    assert page.locator("h1").count() == 1, f"{page.url} needs one heading"
 
 
 def sign_in(page, server, name):

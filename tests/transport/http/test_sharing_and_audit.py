@@ -103,6 +103,7 @@ def test_a_token_that_reads_only_is_refused_wherever_something_would_change(
         "/api/assets": {"kind": "room", "name": "x"},
         "/api/devices/{device}/data": {"x": 1},
         "/api/devices/{device}/shares": {"user": "owner"},
+        "/api/devices/{device}/commands": {"command": "blink"},
         "/api/users/{user_id}": {"username": "x"},
         "/api/dashboards": {"name": "x"},
         "/api/dashboards/{dashboard_id}": {"name": "x", "panels": []},

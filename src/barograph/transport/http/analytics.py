@@ -97,11 +97,18 @@ _Names = str | list[str] | None
 
 
 class JobQuestion(BaseModel):
-    """A question to be answered later. Either `device` or `user`; the rest as in the query."""
+    """A question to be answered later.
+
+    One of `device`, `devices` and `user`; the rest as in the query.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     device: Annotated[int | str | None, Field(description="A device's id or key.")] = None
+    devices: Annotated[
+        list[int | str] | None,
+        Field(max_length=1_000, description="Devices' ids or keys: one summary of each."),
+    ] = None
     user: Annotated[int | str | None, Field(description="A user's id.")] = None
     start_time: _Moment = None
     end_time: _Moment = None

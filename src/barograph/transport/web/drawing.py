@@ -37,7 +37,7 @@ def draw(course: Course, start: int, end: int, width: int, height: int) -> Drawi
         return f"{(top - value) * up:.1f}"
 
     line, band = [], []
-    for run in _runs(course):
+    for run in runs(course):
         points = [f"{x(time)},{y(mean)}" for time, _, mean, _ in run]
         # A run of a single point is a stroke of no length, which a round line cap makes a dot.
         line.append("M" + "L".join(points if len(points) > 1 else points * 2))
@@ -48,7 +48,7 @@ def draw(course: Course, start: int, end: int, width: int, height: int) -> Drawi
     return Drawing("".join(line), "".join(band), width, height, bottom, top)
 
 
-def _runs(course: Course) -> Iterator[list[tuple[int, float, float, float]]]:
+def runs(course: Course) -> Iterator[list[tuple[int, float, float, float]]]:
     """The pieces between the gaps."""
     run: list[tuple[int, float, float, float]] = []
     for time, low, mean, high in zip(

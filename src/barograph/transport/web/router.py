@@ -5,6 +5,7 @@ from fastapi import APIRouter, Request, Response
 from barograph.domain.errors import NotFound
 from barograph.services.core import Core
 from barograph.transport.web import (
+    analytics,
     api_docs,
     audit_log,
     device,
@@ -33,6 +34,7 @@ _PARTS = (
     people,
     profile,
     inventory,
+    analytics,
 )
 
 

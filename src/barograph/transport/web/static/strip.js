@@ -77,7 +77,7 @@ function withMargin(least, greatest) {
   return [least - margin, greatest + margin];
 }
 
-function timeLabels(plot, ticks, axis, space, step) {
+export function timeLabels(plot, ticks, axis, space, step) {
   const zone = { timeZone: root.dataset.zone };
   const clock = { ...zone, hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
   const time = new Intl.DateTimeFormat(locale, step < MINUTE ? { ...clock, second: "2-digit" } : clock);
@@ -91,7 +91,7 @@ function timeLabels(plot, ticks, axis, space, step) {
 }
 
 /** What a colour of the style sheet comes to here, light or dark. */
-function colour(element, name) {
+export function colour(element, name) {
   const probe = document.createElement("i");
   probe.hidden = true;
   probe.style.color = `var(${name})`;

@@ -1,0 +1,128 @@
+"""The form in which a question is asked, and the address that remembers it."""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from fastapi import Request
+from starlette.datastructures import FormData, QueryParams
+
+from barograph.domain.errors import InvalidInput
+from barograph.services.core import Core
+from barograph.transport.web.language import marked
+from barograph.transport.web.site import Visit
+
+PERIODS: Mapping[str, str] = {
+    "-1h": marked("last hour"),
+    "-6h": marked("last 6 hours"),
+    "-24h": marked("last 24 hours"),
+    "-7d": marked("last 7 days"),
+    "-30d": marked("last 30 days"),
+    "-365d": marked("last 365 days"),
+    "": marked("all time"),
+}
+INTERVALS: Mapping[str, str] = {
+    "": marked("no buckets"),
+    "1m": marked("1 minute"),
+    "5m": marked("5 minutes"),
+    "15m": marked("15 minutes"),
+    "1h": marked("1 hour"),
+    "1d": marked("1 day"),
+    "1w": marked("1 week"),
+    "1mo": marked("1 month"),
+    "1q": marked("1 quarter"),
+    "1y": marked("1 year"),
+}
+STATISTICS: Mapping[str, str] = {
+    "mean": marked("mean"),
+    "min": marked("min"),
+    "max": marked("max"),
+    "median": marked("median"),
+    "count": marked("count"),
+    "sum": marked("sum"),
+    "stddev": marked("std. dev."),
+    "p5": marked("5th percentile"),
+    "p95": marked("95th percentile"),
+    "first": marked("first"),
+    "last": marked("last"),
+    "range": marked("range"),
+    "increase": marked("increase"),
+    "rate": marked("rate per second"),
+    "integral": marked("integral (value × hours)"),
+    "time_weighted_mean": marked("time-weighted mean"),
+    "mode": marked("most frequent"),
+    "distinct": marked("different values"),
+}
+_LISTS = ("devices", "metrics", "stats")
+_SINGLES = ("start_time", "end_time", "interval", "tz", "user")
+_OFFERED = 500
+
+
+async def sent(request: Request) -> FormData:
+    """FastAPI dependency: the form's fields, of which some may be there several times."""
+    return await request.form()
+
+
+def question_of(fields: QueryParams | FormData) -> dict[str, Any]:
+    """The question that the form's fields ask; raises `InvalidInput` for a device that is no id."""
+    asked: dict[str, Any] = {}
+    for name in _LISTS:
+        values = [value for value in fields.getlist(name) if isinstance(value, str) and value]
+        if values:
+            asked[name] = list(dict.fromkeys(values))
+    for name in _SINGLES:
+        value = fields.get(name)
+        if isinstance(value, str) and value.strip():
+            asked[name] = value.strip()
+    for name in ("devices", "user"):
+        given = asked.get(name, [])
+        for one in given if isinstance(given, list) else [given]:
+            if not (one.isdecimal() and len(one) < 16):
+                raise InvalidInput.of(name, "use the number of a device or user")
+    if "devices" in asked:
+        asked["devices"] = [int(one) for one in asked["devices"]]
+    if "user" in asked:
+        asked["user"] = int(asked["user"])
+    return asked
+
+
+def address_of(question: Mapping[str, Any]) -> str:
+    """The query string that `question_of` reads the question from."""
+    pairs: list[tuple[str, str]] = []
+    for name in _LISTS:
+        value = question.get(name) or ()
+        values = value.split(",") if isinstance(value, str) else value
+        pairs += [(name, str(one)) for one in values]
+    pairs += [(name, str(question[name])) for name in _SINGLES if question.get(name)]
+    return urlencode(pairs)
+
+
+def offered(core: Core, visit: Visit, question: Mapping[str, Any]) -> dict[str, Any]:
+    """What the form lets choose: devices, metrics, statistics, periods, intervals."""
+    assert visit.principal is not None
+    devices = core.registry.devices_for(visit.principal)
+    chosen = set(question.get("devices") or ())
+    metrics = {metric: None for device in devices for metric in core.registry.series_of(device.id)}
+    named = _names(question.get("metrics"))
+    start = question.get("start_time", "-24h" if not question else "")
+    return {
+        "question": question,
+        "devices": sorted(devices, key=lambda device: (device.id not in chosen, device.name))[
+            :_OFFERED
+        ],
+        "chosen_devices": chosen,
+        "metrics": [*named, *(one for one in sorted(metrics) if one not in named)][:_OFFERED],
+        "chosen_metrics": set(named),
+        "statistics": STATISTICS,
+        "chosen_statistics": _names(question.get("stats")),
+        "periods": PERIODS,
+        "period": start if start in PERIODS and not question.get("end_time") else None,
+        "intervals": INTERVALS,
+        "zone_name": str(visit.zone),
+    }
+
+
+def _names(value: object) -> list[str]:
+    if isinstance(value, str):
+        return [name.strip() for name in value.split(",") if name.strip()]
+    return [str(name) for name in value] if isinstance(value, list | tuple) else []

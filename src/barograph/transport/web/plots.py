@@ -1,0 +1,216 @@
+"""A chart of several lines or of bars: as SVG for every browser, and as data for the script.
+
+The script (`static/plots.js`) draws lines anew, so that they can be read with a pointer; bars stay
+as they are here.
+"""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import tzinfo
+
+from barograph.domain.time import DAY, SECOND
+from barograph.transport.web.chart import Course
+from barograph.transport.web.drawing import runs
+from barograph.transport.web.language import Language
+
+WIDTH, HEIGHT = 1000, 240
+_BAR_SHARE = 0.82
+_LABELS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What one line, or one colour of bars, shows."""
+
+    label: str
+    unit: str
+    pen: int
+    course: Course
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A bar in the box of the plot, and what it says."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """One line, or one colour of bars, as SVG."""
+
+    label: str
+    unit: str
+    pen: int
+    line: str = ""
+    band: str = ""
+    bars: Sequence[Bar] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """The chart over `[start, end)`."""
+
+    start: int
+    end: int
+    drawn: Sequence[Drawn]
+    values: Sequence[str] = ()
+    """The labels of the upright axis, from the top."""
+    times: Sequence[str] = ()
+    """The labels of time, from the left."""
+    data: str = ""
+    """JSON for the script, seconds since 1970; empty for bars."""
+    width: int = WIDTH
+    height: int = HEIGHT
+    units: Sequence[str] = field(default_factory=tuple)
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to see."""
+        return not self.values
+
+
+def draw_lines(
+    lines: Sequence[Line], start: int, end: int, language: Language, zone: tzinfo
+) -> Plot:
+    """The lines in one box, each in the band between its least and greatest."""
+    bounds = _bounds([line.course for line in lines], zero=False)
+    if bounds is None:
+        return Plot(start, end, [Drawn(line.label, line.unit, line.pen) for line in lines])
+    bottom, top = bounds
+    across, up = WIDTH / max(1, end - start), HEIGHT / (top - bottom)
+
+    def point(time: int, value: float) -> str:
+        return f"{(time - start) * across:.1f},{(top - value) * up:.1f}"
+
+    drawn = []
+    for line in lines:
+        strokes, bands = [], []
+        for run in runs(line.course):
+            points = [point(time, mean) for time, _, mean, _ in run]
+            strokes.append("M" + "L".join(points if len(points) > 1 else points * 2))
+            if line.course.gathered and len(lines) <= _LABELS:
+                there = [point(time, high) for time, _, _, high in run]
+                back = [point(time, low) for time, low, _, _ in reversed(run)]
+                bands.append("M" + "L".join(there + back) + "Z")
+        drawn.append(Drawn(line.label, line.unit, line.pen, "".join(strokes), "".join(bands)))
+    return Plot(
+        start,
+        end,
+        drawn,
+        [language.value(value) for value in (top, (top + bottom) / 2, bottom)],
+        _times(start, end, language, zone),
+        json.dumps(_data(lines, start, end), separators=(",", ":")),
+        units=tuple(dict.fromkeys(line.unit for line in lines if line.unit)),
+    )
+
+
+def draw_bars(
+    lines: Sequence[Line],
+    edges: Mapping[int, int],
+    start: int,
+    end: int,
+    language: Language,
+    zone: tzinfo,
+) -> Plot:
+    """The values of buckets (start to end) as bars from zero, those of one bucket side by side."""
+    courses = [line.course for line in lines]
+    bounds = _bounds(courses, zero=True)
+    if bounds is None:
+        return Plot(start, end, [Drawn(line.label, line.unit, line.pen) for line in lines])
+    bottom, top = bounds
+    start, end = min([start, *edges]), max([end, *edges.values()])
+    across, up = WIDTH / max(1, end - start), HEIGHT / (top - bottom)
+    drawn = []
+    for place, line in enumerate(lines):
+        bars = []
+        for time, value in zip(line.course.times, line.course.mean, strict=True):
+            if value is None or time not in edges:
+                continue
+            whole = (edges[time] - time) * across
+            width = whole * _BAR_SHARE / len(lines)
+            left = (time - start) * across + whole * (1 - _BAR_SHARE) / 2 + place * width
+            y, zero = (top - max(value, 0.0)) * up, (top - min(value, 0.0)) * up
+            when = language.moment(time, zone).removesuffix(":00")
+            title = f"{line.label}, {when}: {language.value(value)} {line.unit}".strip()
+            bars.append(
+                Bar(
+                    round(left, 1),
+                    round(y, 1),
+                    round(width, 1),
+                    round(max(zero - y, 0.6), 1),
+                    title,
+                )
+            )
+        drawn.append(Drawn(line.label, line.unit, line.pen, bars=bars))
+    return Plot(
+        start,
+        end,
+        drawn,
+        [language.value(value) for value in (top, (top + bottom) / 2, bottom)],
+        _times(start, end, language, zone),
+        units=tuple(dict.fromkeys(line.unit for line in lines if line.unit)),
+    )
+
+
+def arc(share: float) -> float:
+    """How much of a gauge's half circle, whose path is 100 long, is filled."""
+    return round(100 * min(1.0, max(0.0, share)), 2)
+
+
+def _bounds(courses: Sequence[Course], *, zero: bool) -> tuple[float, float] | None:
+    values = [
+        value
+        for course in courses
+        for column in ((course.mean,) if zero else (course.low, course.high))
+        for value in column
+        if value is not None and math.isfinite(value)
+    ]
+    if not values:
+        return None
+    least, greatest = min(values), max(values)
+    if zero:
+        least, greatest = min(0.0, least), max(0.0, greatest)
+    margin = (greatest - least) * 0.06 or abs(greatest) * 0.05 or 1.0
+    low = least if zero and least == 0 else least - margin
+    return low, greatest if zero and greatest == 0 and least < 0 else greatest + margin
+
+
+def _times(start: int, end: int, language: Language, zone: tzinfo) -> list[str]:
+    step = (end - start) / _LABELS
+    times = [round(start + i * step) for i in range(_LABELS + 1)]
+    if end - start > 3 * DAY:
+        return [language.day(time, zone) for time in times]
+    return [language.moment(time, zone)[: -len(":00")] for time in times]
+
+
+def _data(lines: Sequence[Line], start: int, end: int) -> dict[str, object]:
+    return {
+        "start": start / SECOND,
+        "end": end / SECOND,
+        "lines": [
+            {
+                "label": line.label,
+                "unit": line.unit,
+                "pen": line.pen,
+                "times": [time / SECOND for time in line.course.times],
+                "mean": _short(line.course.mean),
+                **(
+                    {"low": _short(line.course.low), "high": _short(line.course.high)}
+                    if line.course.gathered and len(lines) <= _LABELS
+                    else {}
+                ),
+            }
+            for line in lines
+        ],
+    }
+
+
+def _short(values: Sequence[float | None]) -> list[float | None]:
+    return [None if value is None else float(f"{value:.6g}") for value in values]
