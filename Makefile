@@ -39,6 +39,7 @@ bench: $(VENV)/.dev ## Measure, side by side with the alternatives (BENCH=http|s
 
 docs: $(VENV)/.dev ## Write what the documentation takes from the program: settings, commands, OpenAPI
 	$(BIN)/python -m docs.generate
+	$(BIN)/python -m docs.drawing
 
 services: ## Start the servers that the tests talk to (Debian)
 	./.ci/services
