@@ -22,6 +22,7 @@ class Server:
     pid: int
     port: int
     token: str = ""
+    mqtt_port: int = 0
     ready_seconds: float = 0.0
 
     def cpu_seconds(self) -> float:
@@ -51,7 +52,8 @@ def barograph(directory: Path) -> Iterator[Server]:
             found = json.loads(announced.read_text())
         except (OSError, ValueError):
             return None
-        return Server(found["pid"], int(found["url"].rpartition(":")[2]), found["token"])
+        port = int(found["url"].rpartition(":")[2])
+        return Server(found["pid"], port, found["token"], found["mqtt_port"])
 
     command = [
         sys.executable,
@@ -81,14 +83,14 @@ def asgi(app: str, environment: dict[str, str] | None = None) -> Iterator[Server
 
 @contextlib.contextmanager
 def running(command, look, path, environment=None) -> Iterator[Server]:
-    """The process of `command`, from the moment it answers a request for `path`."""
+    """The process of `command`, from the moment that `look` finds it and it answers for `path`."""
     root = Path(__file__).parent.parent
     began = time.perf_counter()
     process = subprocess.Popen(
         command, stdout=subprocess.DEVNULL, env={**os.environ, **(environment or {})}, cwd=root
     )
     try:
-        while (server := look()) is None or not answers(server.port, path):
+        while (server := look()) is None or (path and not answers(server.port, path)):
             if process.poll() is not None or time.perf_counter() - began > _START_SECONDS_MAX:
                 raise RuntimeError(f"{' '.join(command)} did not start")
             time.sleep(0.005)

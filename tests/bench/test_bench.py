@@ -22,7 +22,7 @@ def bench(*arguments):
 
 def test_without_a_name_the_measurements_are_listed():
     said = bench().stdout
-    assert {"bulk", "single", "query", "idle", "load"} <= set(said.split())
+    assert {"bulk", "single", "query", "idle", "load", "mqtt"} <= set(said.split())
 
 
 def test_an_unknown_name_is_refused():
@@ -44,6 +44,13 @@ def test_an_unknown_name_is_refused():
         (
             ["idle", "--readings", "600", "--devices", "2", "--seconds", "1", "--starts", "1"],
             "ready",
+        ),
+        (
+            [
+                *("mqtt", "--rounds", "1", "--seconds", "0.2", "--connections", "2"),
+                *("--messages", "2000", "--paced", "5", "--idle", "5"),
+            ],
+            "idle connections",
         ),
         (["load", "--households", "3", "--seconds", "3"], "POST readings, one"),
     ],

@@ -59,6 +59,7 @@ class Writer:
         self._changed = Condition()
         self._open = _Group()
         self._committing = 0
+        self._woken = False
         self._closing = False
         self._thread = Thread(target=self._run, name="barograph-writer", daemon=True)
         self._thread.start()
@@ -71,8 +72,8 @@ class Writer:
     def submit(self, batch: Batch, receipts: Receipts, tag: Any, *, wake: bool = True) -> None:
         """Take the readings into the next group; `receipts` gets `tag` back after its commit.
 
-        Returns at once. A caller with more at hand passes `wake=False` and calls `wake` after the
-        last, so that they make one group. Raises `Overloaded` when too much is waiting,
+        Returns at once. A caller with more to come passes `wake=False` and calls `wake` after the
+        last, so that they make one group; without that they may wait for ever. Raises `Overloaded` when too much is waiting,
         `Unavailable` at shutdown.
         """
         count = len(batch)
@@ -92,11 +93,13 @@ class Writer:
             else:
                 tags.append(tag)
             if wake:
+                self._woken = True
                 self._changed.notify()
 
     def wake(self) -> None:
         """Commit what was submitted, unless a commit is under way: then it is next."""
         with self._changed:
+            self._woken = True
             self._changed.notify()
 
     def write(self, batch: Batch) -> None:
@@ -116,10 +119,11 @@ class Writer:
         while True:
             with self._changed:
                 self._committing = 0
-                while not self._open.tags and not self._closing:
+                while not (self._woken and self._open.tags) and not self._closing:
                     self._changed.wait()
                 if not self._open.tags:
                     return
+                self._woken = False
                 group, self._open = self._open, _Group()
                 self._committing = group.count
             error = self._commit(group)

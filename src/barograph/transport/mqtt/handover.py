@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,6 +21,10 @@ logger = logging.getLogger(__name__)
 
 _OVERLOADED_SECONDS = 0.05
 _RETRY_SECONDS_MAX = 5.0
+_FEW = 32
+_GATHER_SECONDS = 0.005
+"""Where more than a few clients send, each now and then, their messages are committed at most so
+often: a commit costs as much as many messages. Who waits for each answer is not kept waiting."""
 
 
 @dataclass(slots=True, eq=False)
@@ -58,6 +63,8 @@ class Handovers:
         self._settled = settled
         self._loop = asyncio.get_running_loop()
         self._waking = False
+        self._woke_at = 0.0
+        self._recent: deque[HeldSocket | None] = deque(maxlen=_FEW)
         self._open: set[Handover] = set()
         self._ending = False
 
@@ -105,13 +112,21 @@ class Handovers:
         except Unavailable as error:
             self._again(handover, self._submit, error)
             return
-        if not self._waking:
+        few = handover.peer in self._recent
+        self._recent.append(handover.peer)
+        if self._waking:
+            return
+        self._waking = True
+        pause = 0.0 if few else self._woke_at + _GATHER_SECONDS - self._loop.time()
+        if pause > 0:
+            self._loop.call_later(pause, self._wake)
+        else:
             # What else this turn of the loop brings shall make one group with it.
-            self._waking = True
             self._loop.call_soon(self._wake)
 
     def _wake(self) -> None:
         self._waking = False
+        self._woke_at = self._loop.time()
         self._core.writer.wake()
 
     def _committed(self, tags: list[Any], error: BarographError | None, /) -> None:

@@ -1,13 +1,17 @@
 """From published messages to the batch that is stored.
 
 The messages of one socket read make one batch. A number alone, to a topic seen before on this
-connection, costs a look-up, its conversion and three appends. New devices and new metrics cost a
-catalog transaction and so wait for `finish`, which runs on a thread.
+connection, costs a look-up, its conversion and three appends; a flat object of numbers, its
+decoding and as much for each of them. All else takes the way over a codec, to the same result or a
+complaint. New devices and new metrics cost a catalog transaction and so wait for `finish`, which
+runs on a thread.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+
+import msgspec
 
 from barograph.codecs import decoder_for
 from barograph.codecs.value import decode_value
@@ -37,20 +41,25 @@ _TOPICS_REMEMBERED_MAX = 1_024
 _COMPLAINTS_REMEMBERED_MAX = 10_000
 _UNKNOWN = -1
 _NAN = float("nan")
+_decode_numbers = msgspec.json.Decoder(dict[str, float]).decode
 
 
 class Target:
     """Where the messages of a topic go."""
 
-    __slots__ = ("place", "series", "step")
+    __slots__ = ("objects", "place", "series", "step")
 
-    def __init__(self, place: Place | None, series: int = _UNKNOWN, step: int = 0) -> None:
+    def __init__(
+        self, place: Place | None, series: int = _UNKNOWN, step: int = 0, objects: int = 0
+    ) -> None:
         self.place = place
         """None where messages are of no concern to us."""
         self.series = series
         """The series, where the topic names a metric that is known."""
         self.step = step
         """What times are rounded down to (microseconds), 0 for none."""
+        self.objects = objects
+        """The device, where the payload names the metrics and the sender may write; else 0."""
 
 
 class Publisher:
@@ -125,6 +134,15 @@ class MqttIngest:
                     times.append(last - last % target.step if target.step else last)
                     values.append(value)
                     continue
+            elif target.objects and one[4] is None:
+                last = now if now > last else last + 1
+                found = self._numbers(target.objects, payload)
+                if found is not None:
+                    ids, numbers = found
+                    series += ids
+                    times += [last - last % target.step if target.step else last] * len(ids)
+                    values += numbers
+                    continue
             if target.place is None or (not payload and flags & RETAIN):
                 # A command, say, or the removal of a retained message.
                 taken.messages -= 1
@@ -140,6 +158,15 @@ class MqttIngest:
             taken.batches.append(Batch(series, times, values))
         self._last_time = last
         return taken
+
+    def _numbers(self, device_id: int, payload: bytes) -> tuple[list[int], Iterable[float]] | None:
+        """Series and values of a flat JSON object of numbers of known metrics, else None."""
+        try:
+            found = _decode_numbers(payload)
+            ids = self._core.registry.series_of(device_id)
+            return [ids[metric] for metric in found], found.values()
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, KeyError):
+            return None  # a new metric, a time, a text, or no JSON at all
 
     def _read(
         self, publisher: Publisher, place: Place, i: int, one: Published, now: int, taken: Taken
@@ -196,7 +223,8 @@ class MqttIngest:
             series = self._core.registry.series_of(place.device.id).get(
                 place.metric or "", _UNKNOWN
             )
-            target = Target(place, series, self._core.ingest.step(place.device))
+            objects = place.device.id if place.metric is None and place.readings else 0
+            target = Target(place, series, self._core.ingest.step(place.device), objects)
             if place.metric is not None and series == _UNKNOWN:
                 return target
             who = self._access.principal(publisher.name)
