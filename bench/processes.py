@@ -42,8 +42,8 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def barograph(directory: Path) -> Iterator[Server]:
-    """`barograph serve` on a data directory, as a user starts it."""
+def barograph(directory: Path, environment: dict[str, str] | None = None) -> Iterator[Server]:
+    """`barograph serve` on a data directory, as a user starts it; `environment`: its settings."""
     announced = directory / "server.json"
     announced.unlink(missing_ok=True)
 
@@ -62,12 +62,12 @@ def barograph(directory: Path) -> Iterator[Server]:
         "serve",
         "--port",
         "0",
-        "--mqtt-port",
-        "0",
         "--log-level",
         "warning",
     ]
-    with running([*command, "--data-dir", str(directory)], look, "/readyz") as server:
+    settings = environment or {"BAROGRAPH_MQTT_PORT": "0"}
+    command += ["--data-dir", str(directory)]
+    with running(command, look, "/readyz", settings) as server:
         yield server
 
 
