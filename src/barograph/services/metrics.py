@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from barograph.domain.device import Device
-from barograph.domain.errors import InvalidInput, NotFound
+from barograph.domain.errors import Forbidden, InvalidInput, NotFound
 from barograph.domain.metric import (
     COLOURS,
     LABEL_CHARS_MAX,
@@ -14,7 +14,7 @@ from barograph.domain.metric import (
     UNSET,
     MetricSettings,
 )
-from barograph.domain.user import Principal, require_device, require_owner
+from barograph.domain.user import Principal, require_device
 from barograph.ports.catalog import Catalog
 from barograph.services.names import check_name
 from barograph.services.registry import Registry
@@ -42,7 +42,9 @@ class MetricService:
 
         Raises `NotFound` for a metric that the device never sent, `InvalidInput`, `Forbidden`.
         """
-        require_owner(principal, device)
+        require_device(principal, device, write=True)
+        if principal.kind == "device":
+            raise Forbidden("a device's token reads and writes readings only")
         series = self._registry.series_of(device.id)
         new: dict[int, MetricSettings] = {}
         for metric, fields in changes.items():

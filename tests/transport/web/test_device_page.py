@@ -156,6 +156,61 @@ def test_deleting_readings_leaves_the_device_and_what_was_not_meant(browser, cor
     assert "Waiting for the first reading" in browser.get(f"/ui/devices/{greenhouse.id}").text
 
 
+def test_commands_are_sent_and_what_became_of_them_is_shown(browser, core, greenhouse):
+    path = f"/ui/devices/{greenhouse.id}"
+    assert browser.send(f"{path}/commands", command='{"relay": "on"}').status_code == 303
+    assert browser.send(f"{path}/commands", command="blink").status_code == 303
+    first, second = sorted(core.commands.waiting(greenhouse.id), key=lambda one: one.id)
+    assert (first.command, second.command) == ({"relay": "on"}, "blink")
+    core.commands.answered(OPERATOR, greenhouse, first.id, b'{"relay": true}')
+    page = browser.get(path).text
+    assert "{&#34;relay&#34;: &#34;on&#34;}" in page
+    assert "{&#34;relay&#34;: true}" in page
+    assert '<span class="state answered">answered</span>' in page
+    assert "data-pending" in page
+    piece = browser.get(f"{path}/exchange", hx_request="true").text
+    assert "waiting for the device" in piece
+    assert "<html" not in piece
+    assert browser.send(f"{path}/commands", command=" ").status_code == 422
+    refused = browser.send(f"{path}/commands", {"HX-Request": "true"}, command=" ")
+    assert "Type what the device is to be told." in refused.text
+
+
+def test_what_a_device_sent_wrongly_is_shown_as_text(browser, core, greenhouse):
+    payload = b'<b>{"temp": }\xff\x00' + b"x" * 300
+    core.refusals.keep(greenhouse.id, "devices/greenhouse/data", payload, "no JSON: at byte 12")
+    page = browser.get(f"/ui/devices/{greenhouse.id}").text
+    assert "no JSON: at byte 12" in page
+    assert "&lt;b&gt;{&#34;temp&#34;: }\ufffd\ufffdxxx" in page
+    assert "and 59 more bytes" in page
+
+
+def test_a_device_that_is_connected_is_said_to_be(browser, core, greenhouse):
+    core.presence.opened(greenhouse.id)
+    page = browser.get(f"/ui/devices/{greenhouse.id}").text
+    assert 'class="dot online"' in page
+    assert "online <b>1</b>" in browser.get("/").text
+    core.presence.closed(greenhouse.id, "keep alive ran out")
+    page = browser.get(f"/ui/devices/{greenhouse.id}").text
+    assert 'class="dot fresh"' in page
+    assert "disconnected (keep alive ran out)" in page
+
+
+def test_who_may_write_but_does_not_own_is_offered_just_that(core, stranger, greenhouse, ada):
+    core.sharing.share(OPERATOR, greenhouse, "ada", writes=True)
+    stranger.send("/sign-in", username="ada", password="correct horse battery")
+    path = f"/ui/devices/{greenhouse.id}"
+    page = stranger.get(path).text
+    assert "Delete readings" in page
+    assert f'action="{path}/metrics"' in page
+    for offered in ("Delete the device", "Rename", "Make a new token"):
+        assert offered not in page
+    one = core.registry.series_of(greenhouse.id)["temperature"]
+    assert stranger.send(f"{path}/metrics", **{f"unit-{one}": "K"}).status_code == 303
+    assert stranger.send(f"{path}/rename", name="mine").status_code == 403
+    assert stranger.send(f"{path}/delete", confirm="greenhouse").status_code == 403
+
+
 def test_periods_can_be_left_in_every_direction(browser, greenhouse):
     query = "start_time=2025-10-09T08:00:00Z&end_time=2025-10-09T08:10:00Z"
     page = browser.get(f"/ui/devices/{greenhouse.id}?{query}").text
@@ -243,13 +298,14 @@ def test_deleting_needs_the_key_typed(browser, core, greenhouse):
 
 def test_another_users_device_is_not_there(core, stranger, greenhouse, ada):
     stranger.send("/sign-in", username="ada", password="correct horse battery")
-    for path in ("", "/chart", "/figures", "/readings"):
+    for path in ("", "/chart", "/figures", "/readings", "/exchange"):
         assert stranger.get(f"/ui/devices/{greenhouse.id}{path}").status_code == 404
     for path, fields in (
         ("token", {}),
         ("rename", {"name": "mine"}),
         ("metrics", {}),
         ("clear", {"confirm": "greenhouse"}),
+        ("commands", {"command": "stop"}),
         ("delete", {"confirm": "greenhouse"}),
     ):
         answer = stranger.send(f"/ui/devices/{greenhouse.id}/{path}", **fields)

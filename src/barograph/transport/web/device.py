@@ -18,6 +18,7 @@ from barograph.services.core import Core
 from barograph.services.timeline import Timeline, timeline
 from barograph.transport.web import figures, positions
 from barograph.transport.web.chart import Course, courses
+from barograph.transport.web.device_exchange import exchange
 from barograph.transport.web.drawing import Drawing, draw
 from barograph.transport.web.language import marked
 from barograph.transport.web.metric_views import MetricView, metric_views
@@ -94,6 +95,16 @@ class _Shown:
     def seen(self) -> int | None:
         """The time of the newest reading."""
         return max((reading.time for _, reading in self.newest), default=None)
+
+    @property
+    def may_write(self) -> bool:
+        """Whether the visitor may send and remove readings, and say how metrics are shown."""
+        assert self.visit.principal is not None
+        try:
+            require_device(self.visit.principal, self.device, write=True)
+        except Forbidden:
+            return False
+        return True
 
     @property
     def may_change(self) -> bool:
@@ -278,13 +289,16 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
     def device_page(visit: Annotated[Visit, Depends(visits.known)], device_id: int) -> HTMLResponse:
         shown = _Shown(core, visit, device_id)
         device = shown.device
-        status = status_of(shown.seen, visit.now)
+        status = status_of(shown.seen, visit.now, core.presence.of(device.id))
         drawn = shown.courses(points=_DRAWN_POINTS)
         few = sum(course.count for course in drawn) <= _AT_ONCE_READINGS_MAX
         at_once = few and _SCRIPTS_COOKIE not in visit.request.cookies
+        told = {"view": shown.view, **exchange(core, visit, device)}
+        if at_once:
+            told |= shown.figures()
         return visit.page(
             "device.html",
-            **(shown.figures() if at_once else {"device": device, "view": shown.view}),
+            **told,
             at_once=at_once,
             owner=None if device.user_id is None else core.registry.user(device.user_id),
             asset=None if device.asset_id is None else core.catalog.assets.get(device.asset_id),
@@ -305,7 +319,9 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
             strips=shown.strips(drawn),
             snippets=snippets(visit.base_url, device, None, site.mqtt),
             token=None,
+            may_write=shown.may_write,
             may_change=shown.may_change,
+            presence=core.presence.of(device.id),
         )
 
     @pages.get("/chart")

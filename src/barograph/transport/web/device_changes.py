@@ -9,7 +9,7 @@ from starlette.datastructures import FormData
 
 from barograph.domain.device import Device
 from barograph.domain.errors import InvalidInput
-from barograph.domain.user import Principal, require_owner
+from barograph.domain.user import Principal, require_device, require_owner
 from barograph.transport.web.language import marked
 from barograph.transport.web.session import Visits
 from barograph.transport.web.site import Site, Visit
@@ -26,6 +26,11 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
     def device_of(visit: Visit, device_id: int) -> tuple[Principal, Device]:
         assert visit.principal is not None
         device = require_owner(visit.principal, core.registry.device(device_id))
+        return visit.principal, device
+
+    def writable(visit: Visit, device_id: int) -> tuple[Principal, Device]:
+        assert visit.principal is not None
+        device = require_device(visit.principal, core.registry.device(device_id), write=True)
         return visit.principal, device
 
     @pages.post("/token")
@@ -57,7 +62,7 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
         device_id: int,
         sent: Annotated[FormData, Depends(_form)],
     ) -> Response:
-        principal, device = device_of(visit, device_id)
+        principal, device = writable(visit, device_id)
         series = core.registry.series_of(device_id)
         changes = {
             metric: {
@@ -78,7 +83,7 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
         metric: Annotated[str, Form()] = "",
         end_time: Annotated[str, Form()] = "",
     ) -> Response:
-        principal, device = device_of(visit, device_id)
+        principal, device = writable(visit, device_id)
         _check_typed(confirm, device)
         if "*" in metric:  # the API would take it for all that match
             raise InvalidInput.of("metric", marked("choose one metric, or all of them"))

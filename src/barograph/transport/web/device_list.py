@@ -123,7 +123,7 @@ def device_list(core: Core, principal: Principal, filters: Filters, now: int) ->
         if part and part not in device.name.casefold() and part not in device.key.casefold():
             continue
         seen = core.latest.seen(core.registry.series_of(device.id).values())
-        matching.append(((device, seen), status_of(seen, now)))
+        matching.append(((device, seen), status_of(seen, now, core.presence.of(device.id))))
     counts = Counter(status for _, status in matching)
     chosen = [one for one, status in matching if filters.status in {"", status}]
     chosen.sort(key=_KEYS[filters.order])

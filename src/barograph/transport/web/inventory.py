@@ -178,7 +178,11 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
                 (
                     device,
                     newest,
-                    seen_status(max((r.time for _, r in newest), default=None), visit.now),
+                    seen_status(
+                        max((r.time for _, r in newest), default=None),
+                        visit.now,
+                        core.presence.of(device.id),
+                    ),
                     visit.is_admin or device.user_id == visit.principal.user_id,
                 )
                 for device, newest in told

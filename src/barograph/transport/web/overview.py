@@ -86,7 +86,7 @@ def _rows(core: Core, found: Sequence[Seen], now: int) -> list[Row]:
         Row(
             device,
             seen,
-            status_of(seen, now),
+            status_of(seen, now, core.presence.of(device.id)),
             shown[device.id],
             counts[device.id] - len(shown[device.id]),
             sparks.get(str(device.id)),

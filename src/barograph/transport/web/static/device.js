@@ -57,6 +57,14 @@ if (section) {
   load();
 }
 
+// What waits for the device, and what it sends wrongly while it is new, changes without a word.
+setInterval(() => {
+  const exchange = document.querySelector("[data-exchange]");
+  const waits = exchange?.hasAttribute("data-pending") || document.querySelector(".waiting-panel");
+  if (!exchange || !waits || document.hidden) return;
+  window.htmx.ajax("GET", exchange.dataset.exchange, { source: exchange, target: exchange, swap: "outerHTML" });
+}, 3000);
+
 // A new token stands in the snippets at once.
 document.addEventListener("htmx:after:swap", () => {
   const token = document.querySelector("#token-panel #token")?.textContent;

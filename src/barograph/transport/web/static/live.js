@@ -131,7 +131,7 @@ function seen(element, time) {
 /** The dot beside a time says how long ago that was; twin of `status_of` in `status.py`. */
 function colourDot(element) {
   const dot = element.closest("[data-device]:not(time), [data-live]")?.querySelector("[data-seen-dot]");
-  if (!dot) return;
+  if (!dot || dot.classList.contains("online")) return; // it is connected: nothing to guess
   const since = Date.now() - Date.parse(element.dateTime);
   const status = since < FRESH_MS ? "fresh" : since < DAY_MS ? "quiet" : "silent";
   if (dot.classList.contains(status)) return;
