@@ -16,7 +16,13 @@ from sqlalchemy import Connection, delete, event, select, text
 from sqlalchemy.exc import DBAPIError
 
 from barograph.domain.batch import Batch
-from barograph.domain.errors import BarographError, ConfigurationError, Conflict, Unavailable
+from barograph.domain.errors import (
+    BarographError,
+    ConfigurationError,
+    Conflict,
+    StorageFull,
+    Unavailable,
+)
 from barograph.domain.period import ALL_TIME, Period
 from barograph.ports.reading_store import Aggregation, Cell, Health
 from barograph.stores.catalog.address import EXTRAS, read_url
@@ -33,6 +39,7 @@ from barograph.stores.readings.sql.tables import VERSION, about, known_series, r
 _WHAT = "readings' database"
 _SERIES_MAX = 2**31
 _WRITING_CONNECTIONS = 3
+_FULL_SECONDS = 10.0
 _UNKNOWN = np.iinfo(np.int64).max
 
 
@@ -67,6 +74,8 @@ class SqlReadingStore:
         self._reached: dict[int, int] = {}
         """By series: readings later than this are probably new."""
         self._months: set[int] = set()
+        self._full_at: float | None = None
+        """When the disk was last found full, until something is stored again."""
         options = self._dialect.driver_options
         with contextlib.ExitStack() as opened:
             self._writing = Database(
@@ -136,12 +145,17 @@ class SqlReadingStore:
         self._meet(rows)
         new, other = self._divided(rows)
         try:
-            self._make_room(rows)
-            self._store(new, other)
-        except _NoRoomError:
-            self._months.clear()  # another process has removed some
-            self._make_room(rows)
-            self._store(new, other)
+            try:
+                self._make_room(rows)
+                self._store(new, other)
+            except _NoRoomError:
+                self._months.clear()  # another process has removed some
+                self._make_room(rows)
+                self._store(new, other)
+        except StorageFull:
+            self._full_at = time.monotonic()
+            raise
+        self._full_at = None
         self._reached.update(rows.last_times())
 
     def _meet(self, rows: Rows) -> None:
@@ -280,6 +294,10 @@ class SqlReadingStore:
 
     def health(self) -> Health:
         """Whether the store can write, found out by writing."""
+        full_at = self._full_at
+        if full_at is not None and time.monotonic() - full_at < _FULL_SECONDS:
+            # One row more may find room where a batch does not.
+            return Health(writable=False, detail="the disk was found full a moment ago")
         try:
             self._writing.write(
                 lambda tx: tx.execute(about.update().values(probed=time.time_ns() // 1000))
