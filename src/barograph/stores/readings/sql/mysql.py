@@ -175,7 +175,7 @@ _MODE = "sql_mode = 'STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION'"
 
 # Each server reads the comment that is meant for it.
 _READING_SESSION = (
-    "SET /*M!100000 max_statement_time = {seconds}, */"
+    "SET /*M!100000 max_statement_time = {seconds}, idle_transaction_timeout = 300, */"
     " /*!80000 max_execution_time = {seconds}000, */"
     f" group_concat_max_len = 1000000000, {_MODE}"
 )

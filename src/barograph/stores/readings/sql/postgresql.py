@@ -264,7 +264,10 @@ DIALECT = Dialect(
     add_months=_add_months,
     size="SELECT coalesce(sum(pg_total_relation_size(relid)), 0)"
     " FROM pg_partition_tree('readings')",
-    reading_session=("SET statement_timeout = '{seconds}s'",),
+    reading_session=(
+        "SET statement_timeout = '{seconds}s'",
+        "SET idle_in_transaction_session_timeout = '300s'",
+    ),
     writing_session=("SET lock_timeout = '10s'",),
     driver_options={"cursor_factory": _Cursor},
     prepare=_adapt,

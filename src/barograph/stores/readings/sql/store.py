@@ -251,7 +251,11 @@ class SqlReadingStore:
         after: tuple[int, int] | None = None,
         texts_only: bool = False,
     ) -> Iterator[Batch]:
-        """The readings in order of (time, series), as they are when the first batch is taken."""
+        """The readings in order of (time, series), as they are when the first batch is taken.
+
+        A reader so slow that the server ends its transaction (after five minutes), or whose
+        connection was lost, sees later changes too.
+        """
         ids = _ids(series)
         start, stop = bounds(period)
         wanted = Wanted(ids, start, stop, descending=descending, texts_only=texts_only)
@@ -259,8 +263,20 @@ class SqlReadingStore:
             wanted = wanted.behind(after)
         if not ids or limit == 0 or wanted.start >= wanted.stop:
             return
-        with self._reading.reading() as tx:
-            yield from reading.scan(tx, self._dialect, wanted, limit, self._sizes.page)
+        while True:
+            lost = wanted
+            try:
+                with self._reading.reading() as tx:
+                    for batch in reading.scan(tx, self._dialect, wanted, limit, self._sizes.page):
+                        yield batch
+                        wanted = wanted.behind((int(batch.times[-1]), int(batch.series[-1])))
+                        if limit is not None:
+                            limit -= len(batch)
+            except Unavailable:
+                if wanted is lost:  # it did not get any further
+                    raise
+                continue
+            return
 
     def newest(self, series: Sequence[int] | None = None, *, before: int | None = None) -> Batch:
         """The newest reading (earlier than `before`) of each series: one look into the index each."""
