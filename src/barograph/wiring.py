@@ -5,7 +5,7 @@ import os
 import ssl
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -50,6 +50,7 @@ from barograph.services.telemetry import Telemetry
 from barograph.services.user_statistics import UserStatistics
 from barograph.services.writer import Writer
 from barograph.stores.catalog.catalog import SqlCatalog
+from barograph.stores.catalog.copying import MARK, CatalogCopy
 from barograph.stores.readings.duckdb.store import DuckDBReadingStore
 from barograph.stores.readings.parquet import write_parquet
 from barograph.stores.readings.sql import Sizes, SqlReadingStore
@@ -116,10 +117,12 @@ def build(
     with ExitStack() as opened:
         store = open_readings(settings)
         opened.callback(store.close)
-        catalog = SqlCatalog(
-            settings.database_url or f"sqlite:///{directory.absolute() / CATALOG_FILE}"
-        )
+        catalog = SqlCatalog(catalog_url(settings))
         opened.callback(catalog.close)
+        if catalog.secrets.get(MARK) is not None:
+            raise ConfigurationError(
+                "a move into this catalog did not finish: run the same barograph move again"
+            )
 
         zone = parse_zone(settings.timezone)
         telemetry = Telemetry()
@@ -297,6 +300,22 @@ def certificate_of(settings: Settings) -> TlsCertificate | None:
         missing = "mqtt_tls_key" if key is None else "mqtt_tls_certificate"
         raise ConfigurationError(f"{missing} is not set: TLS needs a certificate and its key")
     return TlsCertificate(certificate, key)
+
+
+def catalog_url(settings: Settings) -> str:
+    """Where the catalog is."""
+    return settings.database_url or f"sqlite:///{settings.data_dir.absolute() / CATALOG_FILE}"
+
+
+def catalog_copy(source: Settings, target: Settings) -> CatalogCopy:
+    """Copies the catalog of one installation to that of another."""
+    return CatalogCopy(catalog_url(source), catalog_url(target))
+
+
+def series_ids(settings: Settings) -> list[int]:
+    """The series that the catalog knows, in order."""
+    with closing(SqlCatalog(catalog_url(settings))) as catalog:
+        return [series.id for series in catalog.series.all()]
 
 
 def open_readings(settings: Settings) -> ReadingStore:

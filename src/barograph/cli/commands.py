@@ -7,6 +7,7 @@ from barograph.cli import (
     export,
     import_files,
     latest,
+    move,
     report,
     restore,
     serve,
@@ -31,6 +32,7 @@ app.command("import")(import_files.import_files)
 app.command("export")(export.export)
 app.command("backup")(backup.backup)
 app.command("restore")(restore.restore)
+app.command("move")(move.move)
 app.command("doctor")(doctor.doctor)
 app.command("config")(show_config.show_config)
 
