@@ -4,6 +4,7 @@ A message's value follows from its number, and so does its time: a loss, a mix-u
 counts twice all show.
 """
 
+import contextlib
 import json
 import os
 import threading
@@ -228,6 +229,28 @@ def publisher():
         one.leave()
 
 
+@contextlib.contextmanager
+def pump(broker):
+    """A device with a session at the broker, which answers its commands."""
+    client = paho.Client(paho.CallbackAPIVersion.VERSION2, "pump", clean_session=False)
+    client.username_pw_set(broker.username, broker.password)
+    subscribed = threading.Event()
+    client.on_subscribe = lambda *_: subscribed.set()
+
+    def answer(_client, _userdata, message):
+        number = json.loads(message.payload)["id"]
+        client.publish(f"devices/pump/command/{number}/reply", "done", 1)
+
+    client.on_message = answer
+    client.connect("127.0.0.1", broker.port)
+    client.loop_start()
+    client.subscribe("devices/pump/command", 1)
+    assert subscribed.wait(PATIENCE)
+    yield
+    client.disconnect()
+    client.loop_stop()
+
+
 def keys(prefix):
     return [f"{prefix}{n}" for n in range(DEVICES)]
 
@@ -299,6 +322,23 @@ class TestEitherBroker:
         assert here.log().count("of device 'strange-0' is refused") == 1
         assert ("limits.mqtt_packet_bytes_max" in here.log()) == passed_over
         assert broker.password not in here.log()
+
+    def test_a_command_reaches_a_device_that_was_away_and_its_reply_comes_back(
+        self, broker, barograph
+    ):
+        here = barograph(broker.url).connected()
+        here.add("pump")
+        with pump(broker):
+            pass
+        sent = here.http.post("/api/devices/pump/commands", json={"command": {"on": True}}).json()
+
+        def becomes(status):
+            url = f"/api/devices/pump/commands/{sent['id']}"
+            return lambda: here.http.get(url).json()["status"] == status
+
+        here.wait(becomes("delivered"))
+        with pump(broker):
+            here.wait(becomes("answered"))
 
     def test_wrong_credentials_are_told(self, broker, barograph):
         here = barograph(broker.url.replace(broker.password, "a-wrong-secret"))

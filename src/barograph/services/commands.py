@@ -102,15 +102,19 @@ class CommandService:
 
         return end
 
-    def waiting(self, device_id: int) -> Sequence[Command]:
-        """What the device should be given, the oldest first; from memory."""
+    def waiting(self, device_id: int | None = None) -> Sequence[Command]:
+        """What the device, or any, should be given, the oldest first; from memory."""
         if not self._waiting:
             return []
         now = self._clock()
         with self._lock:
             for one in [one for one in self._waiting.values() if one.expires_time <= now]:
                 del self._waiting[one.id]
-            found = [one for one in self._waiting.values() if one.device_id == device_id]
+            found = [
+                one
+                for one in self._waiting.values()
+                if device_id is None or one.device_id == device_id
+            ]
         return sorted(found, key=lambda one: one.id)
 
     def waits(self, command_id: int) -> Command | None:

@@ -11,6 +11,7 @@ import time
 
 import pytest
 
+from barograph.domain.user import OPERATOR
 from barograph.mqtt import packets as p
 from barograph.mqtt.decode import decode, version_of
 from barograph.mqtt.encode import encode
@@ -655,3 +656,66 @@ class TestOwners:
     def test_a_viewer_writes_nothing(self, core, fleet, bridging, broker):
         fleet.user("anna", role="viewer")
         bridging(user="anna").until("is a viewer")
+
+
+class TestCommands:
+    def test_a_command_goes_to_the_broker_and_counts_as_delivered_when_that_has_it(
+        self, core, fleet, bridging, broker
+    ):
+        device = fleet.device("a")
+        bridge = bridging()
+        link = broker.accept()
+        bridge.until("")
+        sent = core.commands.send(OPERATOR, device, {"relay": "on"})
+        message = link.receive()
+        assert (message.topic, message.qos) == ("devices/device-1/command", 1)
+        assert json.loads(message.payload) == {"id": sent.id, "command": {"relay": "on"}}
+        assert message.properties.response_topic == f"devices/device-1/command/{sent.id}/reply"
+        assert core.commands.waiting() == [sent]
+        link.send(p.PublishAnswer(p.PUBACK, message.packet_id))
+        link.publish(message.properties.response_topic, b'"done"', 1)
+        link.acknowledged(1)
+        assert core.commands.get(OPERATOR, device, sent.id).reply == "done"
+        assert core.commands.waiting() == []
+
+    def test_what_waited_goes_when_the_broker_is_there(self, core, fleet, bridging, broker):
+        device = fleet.device("a")
+        core.commands.send(OPERATOR, device, 1)
+        bridging()
+        link = broker.accept()
+        assert json.loads(link.receive().payload)["command"] == 1
+
+    def test_what_the_broker_did_not_confirm_goes_again_and_once(
+        self, core, fleet, bridging, broker
+    ):
+        device = fleet.device("a")
+        bridge = bridging()
+        link = broker.accept()
+        bridge.until("")
+        core.commands.send(OPERATOR, device, 1)
+        first = link.receive()
+        link.close()
+        link = broker.accept(present=True, subscribe=False)
+        again = link.receive()
+        asked = link.receive()
+        if isinstance(again, p.Subscribe):
+            again, asked = asked, again
+        assert (again.packet_id, again.dup) == (first.packet_id, True)
+        link.send(p.Suback(asked.packet_id, (1,)), p.PublishAnswer(p.PUBACK, again.packet_id))
+        bridge.until("")
+        assert link.silent()
+
+    def test_a_broker_that_takes_no_commands_is_named_in_the_log(
+        self, core, fleet, bridging, broker, caplog
+    ):
+        device = fleet.device("a")
+        bridge = bridging()
+        link = broker.accept()
+        bridge.until("")
+        sent = core.commands.send(OPERATOR, device, 1)
+        message = link.receive()
+        link.send(p.PublishAnswer(p.PUBACK, message.packet_id, Reason.NOT_AUTHORIZED))
+        link.publish("devices/device-1/x", timed(1), 1)
+        link.acknowledged(1)
+        assert "devices/+/command" in caplog.text
+        assert core.commands.waiting() == [sent]

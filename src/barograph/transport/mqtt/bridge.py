@@ -25,19 +25,21 @@ import logging
 import ssl
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
 
+from barograph.domain.command import Command
 from barograph.domain.errors import BarographError
 from barograph.mqtt import RETAIN, Batch, Closed, MqttLimits, Published, Reason
-from barograph.mqtt.client import Client, ClientEvent, Connected, Subscribed, TooLarge
+from barograph.mqtt.client import Client, ClientEvent, Confirmed, Connected, Subscribed, TooLarge
 from barograph.mqtt.packets import V3, V5, Connect, Options
 from barograph.mqtt.properties import NONE, Properties
 from barograph.mqtt.reason import FAILURE
 from barograph.services.core import Core
 from barograph.transport.mqtt.access import STRANGER_NAME, MqttAccess
 from barograph.transport.mqtt.backoff import Backoff
+from barograph.transport.mqtt.bridge_commands import BridgeCommands
 from barograph.transport.mqtt.bridge_state import BridgeState
 from barograph.transport.mqtt.broker_address import BrokerAddress
 from barograph.transport.mqtt.handover import Handover, Handovers
@@ -146,6 +148,7 @@ class MqttBridge:
                 permitted_topics_max=_TOPICS_MAX,
             )
         )
+        self._commands = BridgeCommands(core, self._client)
         self._publisher = Publisher(STRANGER_NAME, _TOPICS_MAX)
         self._generation = -1
         self._line: _Line | None = None
@@ -172,7 +175,9 @@ class MqttBridge:
     async def run(self) -> None:
         """Serve until `stop`, then let what came in be stored and acknowledged."""
         with ThreadPoolExecutor(_THREADS, "barograph-bridge") as threads:
+            self._loop, self._threads = asyncio.get_running_loop(), threads
             self._handovers = Handovers(self._core, self._ingest, threads, self._settled)
+            unwatch = self._core.commands.watch(self._commanded_on_thread)
             while not self._stop.is_set():
                 try:
                     trouble = await self._connection()
@@ -185,6 +190,7 @@ class MqttBridge:
                 pause = self._backoff.pause()
                 self._complain(trouble, pause)
                 await self._pause(pause)
+            unwatch()
             await self._finish()
         self._core.telemetry.mqtt_bridge = "stopped"
 
@@ -262,7 +268,7 @@ class MqttBridge:
         broker = self._options.broker
         try:
             async with asyncio.timeout(_CONNECT_SECONDS_MAX):
-                _, line = await asyncio.get_running_loop().create_connection(
+                _, line = await self._loop.create_connection(
                     lambda: _Line(self), broker.host, broker.port, ssl=self._options.tls
                 )
         except TimeoutError:
@@ -275,7 +281,7 @@ class MqttBridge:
         self._see_to(line, self._client.tick(time.monotonic(), listening=not line.held), 0)
         self._check_user()
         self._flush()
-        line.enforce(asyncio.get_running_loop().time())
+        line.enforce(self._loop.time())
 
     def _check_user(self) -> None:
         """Leave when the user is gone whose the messages are, before one is refused for it."""
@@ -331,6 +337,10 @@ class MqttBridge:
                     self._subscribe(event)
                 case Subscribed():
                     self._subscribed(event)
+                case Confirmed():
+                    note = self._commands.confirmed(event)
+                    if note is not None:
+                        self._threads.submit(note).add_done_callback(_complain)
                 case TooLarge():
                     self._too_large(event)
                 case Closed():
@@ -413,6 +423,7 @@ class MqttBridge:
                 )
         self._state.asked_for(self._filters)
         self._since = time.monotonic()
+        self._commands.publish_waiting(self._since)
         telemetry = self._core.telemetry
         telemetry.mqtt_bridge = ""
         telemetry.mqtt_bridge_connections += 1
@@ -436,6 +447,17 @@ class MqttBridge:
                 event.size,
                 self._core.limits.mqtt_packet_bytes_max,
             )
+
+    # Commands.
+
+    def _commanded_on_thread(self, command: Command) -> None:
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._commanded, command)
+
+    def _commanded(self, command: Command) -> None:
+        if self._since and not self._client.closed:
+            self._commands.publish(command, time.monotonic())
+            self._flush()
 
     # Within.
 
@@ -475,6 +497,12 @@ class MqttBridge:
             async with asyncio.timeout(_GRACE_SECONDS):
                 while not done():
                     await self._sleep(_GRACE_SECONDS)
+
+
+def _complain(done: Future[None]) -> None:
+    error = done.exception()
+    if error is not None:
+        logger.error("it could not be noted that the broker has a command: %s", error)
 
 
 def _words(error: Exception, broker: BrokerAddress) -> str:

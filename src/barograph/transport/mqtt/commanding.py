@@ -33,7 +33,7 @@ class Commanding:
         """Publish a new command."""
         device = self._core.registry.device(command.device_id)
         if device is not None:
-            topic, payload, properties = self._message(device, command)
+            topic, payload, properties = command_message(device, command, self._core.clock())
             self._broker.publish(
                 topic, payload, now, qos=_QOS, properties=properties, receipt=command.id
             )
@@ -43,7 +43,7 @@ class Commanding:
         devices = self._devices(key[0], self._broker.filters(key))
         for device in devices:
             for command in self._core.commands.waiting(device.id):
-                topic, payload, properties = self._message(device, command)
+                topic, payload, properties = command_message(device, command, self._core.clock())
                 self._broker.publish_to(
                     key,
                     topic,
@@ -77,14 +77,16 @@ class Commanding:
                 found[place.device.id] = place.device
         return list(found.values())
 
-    def _message(self, device: Device, command: Command) -> tuple[str, bytes, Properties]:
-        left = max(1, (command.expires_time - self._core.clock()) // SECOND)
-        properties = Properties(
-            payload_format=1,
-            message_expiry=left,
-            content_type="application/json",
-            response_topic=reply_topic(device, command.id),
-            correlation_data=str(command.id).encode(),
-        )
-        payload = msgspec.json.encode({"id": command.id, "command": command.command})
-        return command_topic(device), payload, properties
+
+def command_message(device: Device, command: Command, now: int) -> tuple[str, bytes, Properties]:
+    """Topic, payload and properties of the message that brings a command."""
+    left = max(1, (command.expires_time - now) // SECOND)
+    properties = Properties(
+        payload_format=1,
+        message_expiry=left,
+        content_type="application/json",
+        response_topic=reply_topic(device, command.id),
+        correlation_data=str(command.id).encode(),
+    )
+    payload = msgspec.json.encode({"id": command.id, "command": command.command})
+    return command_topic(device), payload, properties
