@@ -8,6 +8,7 @@ from barograph.transport.web import (
     analytics,
     api_docs,
     audit_log,
+    dashboards,
     device,
     device_changes,
     device_exchange,
@@ -37,6 +38,7 @@ _PARTS = (
     profile,
     inventory,
     analytics,
+    dashboards,
 )
 
 

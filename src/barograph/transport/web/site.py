@@ -56,6 +56,7 @@ _HEADERS = {
 
 _PLACES = (
     ("/", marked("Devices"), "devices", False),
+    ("/ui/dashboards", marked("Dashboards"), "dashboards", False),
     ("/ui/analytics", marked("Analytics"), "analytics", False),
     ("/ui/inventory", marked("Inventory"), "inventory", False),
     ("/ui/people", marked("People"), "people", True),
