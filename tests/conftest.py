@@ -158,6 +158,7 @@ def core(parts):
     """`parts`, and the services that take readings and give readings, summaries and jobs."""
     parts.zone = UTC
     parts.telemetry = Telemetry()
+    parts.degradations = ()
     parts.live = InProcessLiveBus(parts.limits.live_backlog_events_max)
     parts.analytics = Analytics(parts.registry, parts.store, parts.clock, parts.limits, parts.zone)
     parts.dashboards = DashboardService(parts.catalog, parts.registry, parts.analytics, parts.clock)

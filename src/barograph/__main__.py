@@ -2,4 +2,5 @@
 
 from barograph.cli import main
 
-main()
+if __name__ == "__main__":  # a worker's process imports this as well
+    main()

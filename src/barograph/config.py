@@ -261,8 +261,27 @@ class Settings(BaseSettings):
     store_threads: int = Field(
         default=0, ge=0, description="Threads of the embedded reading store; 0: one per core."
     )
+    workers: int = Field(
+        default=1,
+        ge=1,
+        le=64,
+        description="Processes that serve HTTP on one port. More than one need the catalog and the "
+        "readings on a database server (see docs/scaling.md).",
+    )
+    redis_url: str = Field(
+        default="",
+        description="Redis by which processes tell each other live readings and rate limits: "
+        "redis://host:6379/0 (needs the extra redis). Empty: the database does. Set it also where "
+        "several machines serve one database.",
+    )
+    celery_broker: str = Field(
+        default="",
+        description="Where jobs are announced to `barograph worker`: redis://host:6379/0 or "
+        "amqp://user:password@host/ (needs the extra celery, and redis). Empty: jobs run in the "
+        "server.",
+    )
     job_workers: int = Field(
-        default=1, ge=1, le=64, description="Background jobs that run at a time."
+        default=1, ge=1, le=64, description="Background jobs that run at a time in one process."
     )
     jobs_kept: Length = Field(
         default=7 * DAY,

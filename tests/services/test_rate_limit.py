@@ -4,12 +4,12 @@ import pytest
 
 from barograph.domain.errors import TooManyRequests
 from barograph.domain.time import SECOND
-from barograph.services.rate_limit import RateLimit, is_this_machine, neighbourhood
+from barograph.services.rate_limit import MemoryTries, RateLimit, is_this_machine, neighbourhood
 
 
 @pytest.fixture
 def limit(clock):
-    return RateLimit(clock, "tries", burst=3, interval_seconds=10, keys_max=4)
+    return RateLimit(clock, "tries", burst=3, interval_seconds=10, tries=MemoryTries(keys_max=4))
 
 
 def use_up(limit, key):
@@ -66,14 +66,14 @@ def test_memory_is_bounded_and_the_longest_untouched_is_forgotten(limit):
     use_up(limit, "a")
     for key in "bcde":
         limit.take(key)
-    assert len(limit) == 4
+    assert len(limit._tries) == 4
     limit.take("a")
 
 
 def test_a_key_with_all_its_tries_takes_no_memory(limit):
     limit.take("a")
     limit.give_back("a")
-    assert len(limit) == 0
+    assert len(limit._tries) == 0
 
 
 @pytest.mark.parametrize(

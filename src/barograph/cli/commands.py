@@ -15,6 +15,7 @@ from barograph.cli import (
     simulate,
     summary,
     user,
+    worker,
 )
 from barograph.cli.complaint import complain
 from barograph.cli.top import new_app
@@ -22,6 +23,7 @@ from barograph.client import BarographClientError, ServerError, Unauthenticated
 
 app = new_app()
 app.command("serve")(serve.serve)
+app.command("worker")(worker.worker)
 app.command("simulate")(simulate.simulate)
 app.add_typer(user.app, name="user")
 app.add_typer(device.app, name="device")

@@ -1,25 +1,32 @@
 """`barograph serve`: start the server."""
 
 import asyncio
+import itertools
 import logging
+import secrets
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
+from multiprocessing.connection import Connection
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from barograph import config, wiring
+from barograph.cli.complaint import complain
 from barograph.cli.memory import settled
 from barograph.cli.running import Announcement
+from barograph.cli.supervisor import Link, Supervisor
 from barograph.config import Settings
-from barograph.domain.errors import ConfigurationError
+from barograph.domain.errors import BarographError, ConfigurationError
 from barograph.transport.http.access import is_loopback
-from barograph.transport.http.server import HttpServer, bind
+from barograph.transport.http.server import HttpServer, bind, bind_each
 from barograph.transport.mqtt.broker_address import BrokerAddress
 from barograph.transport.web.snippets import MqttAddress
 
@@ -31,6 +38,24 @@ _MQTT_PORTS_TRIED = 100
 _SWITCH_SECONDS = 0.001
 """How long the event loop may hold the interpreter while the writer waits for it. Python's 5 ms
 would be most of a commit's time."""
+
+
+@dataclass(frozen=True, slots=True)
+class MqttSockets:
+    """The listening sockets of MQTT."""
+
+    plain: list[socket.socket]
+    tls: list[socket.socket]
+
+    @property
+    def port(self) -> int | None:
+        """Where it is served without TLS."""
+        return _port_of(self.plain)
+
+    @property
+    def tls_port(self) -> int | None:
+        """Where it is served with TLS."""
+        return _port_of(self.tls)
 
 
 def serve(
@@ -53,6 +78,12 @@ def serve(
     auth: Annotated[
         Literal["auto", "required", "open"] | None,
         typer.Option(help="Who needs a credential; see barograph config."),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            help="Processes on the one port; more than one need a database server.", min=1
+        ),
     ] = None,
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"] | None, typer.Option(help="How much to log.")
@@ -81,9 +112,14 @@ def serve(
             mqtt_port=mqtt_port,
             data_dir=data_dir,
             auth=auth,
+            workers=workers,
             log_level=log_level,
         )
         _log(settings.log_level)
+        if settings.workers > 1:
+            if demo:
+                raise ConfigurationError("--demo shows itself in one process: set workers to 1")
+            raise typer.Exit(_serve_in_workers(settings, opened))
         sys.setswitchinterval(_SWITCH_SECONDS)
         sockets = bind(settings.host, settings.port)
         for one in sockets:
@@ -100,6 +136,68 @@ def serve(
     logger.info("stopped; everything accepted is committed")
 
 
+def _serve_in_workers(settings: Settings, opened: ExitStack) -> int:
+    """Start the workers and keep them running; the exit status."""
+    wiring.check_processes(settings)
+    wiring.prepare(settings.data_dir)
+    sockets = bind_each(settings.host, settings.port, settings.workers)
+    for one in itertools.chain.from_iterable(sockets):
+        opened.callback(one.close)
+    mqtt = _bind_mqtt(settings)
+    for one in (*mqtt.plain, *mqtt.tls):
+        opened.callback(one.close)
+    token = secrets.token_urlsafe(32)
+    none = MqttSockets([], [])
+    publishing = _publishing(settings, mqtt)
+
+    def arguments(number: int) -> tuple[Any, ...]:
+        place = wiring.Place(number, token)
+        served = mqtt if number == 0 else none
+        return settings.model_dump(), place, sockets[number], served, publishing
+
+    url = _url(settings, sockets[0])
+
+    def when_ready(said: dict[str, Any]) -> None:
+        found = Announcement(settings.data_dir, url, token, mqtt.port, mqtt.tls_port)
+        opened.enter_context(found)
+        _banner(settings, url, mqtt, said["setup"])
+        typer.echo(f"  workers    {settings.workers}")
+
+    status = Supervisor(settings.workers, work, arguments).run(when_ready)
+    logger.info("stopped; everything accepted is committed")
+    return status
+
+
+def work(
+    number: int,
+    link: Connection,
+    given: dict[str, Any],
+    place: wiring.Place,
+    sockets: list[socket.socket],
+    mqtt: MqttSockets,
+    publishing: MqttAddress | None,
+) -> None:
+    """One of several processes on a port; what `Supervisor` runs."""
+    supervisor = Link(link)
+    settings = Settings(**given)
+    _log(settings.log_level, f" worker {number}")
+    sys.setswitchinterval(_SWITCH_SECONDS)
+    try:
+        with ExitStack() as opened:
+            program = wiring.build(settings, mqtt_address=publishing, place=place)
+            opened.callback(program.close)
+            # MQTT over WebSocket is not served: a connection may come to a process without MQTT.
+            server = HttpServer(program.app, sockets, program.core.limits, program.shortcut, {})
+            # The link of the set-up is the first one's to give: a new one ends the ones before.
+            setup = program.core.accounts.setup_link_token() if number == 0 else None
+            ready = partial(supervisor.ready, {"setup": setup})
+            with settled(), _runner() as runner:
+                runner.run(_until_signal(server, program, mqtt, ready))
+    except BarographError as error:
+        complain(str(error))
+        sys.exit(2)
+
+
 def _show(program: wiring.Program, opened: ExitStack) -> None:
     from barograph.services.demo import Demo  # noqa: PLC0415  # of no use to other servers
 
@@ -107,24 +205,6 @@ def _show(program: wiring.Program, opened: ExitStack) -> None:
     simulated = Demo(program.core)
     opened.callback(simulated.close)
     simulated.start()
-
-
-@dataclass(frozen=True, slots=True)
-class MqttSockets:
-    """The listening sockets of MQTT."""
-
-    plain: list[socket.socket]
-    tls: list[socket.socket]
-
-    @property
-    def port(self) -> int | None:
-        """Where it is served without TLS."""
-        return _port_of(self.plain)
-
-    @property
-    def tls_port(self) -> int | None:
-        """Where it is served with TLS."""
-        return _port_of(self.tls)
 
 
 def _publishing(settings: Settings, mqtt: MqttSockets) -> MqttAddress | None:
@@ -172,16 +252,26 @@ def _run(
     if program.mqtt is not None and settings.mqtt_websocket:
         websockets[MQTT_WEBSOCKET_PATH] = program.mqtt.websocket
     server = HttpServer(program.app, sockets, program.core.limits, program.shortcut, websockets)
-    port = sockets[0].getsockname()[1]
-    url = f"http://{_name(settings.host)}:{port}"
+    url = _url(settings, sockets)
     token = program.access.operator_token
     with Announcement(settings.data_dir, url, token, mqtt.port, mqtt.tls_port):
-        _banner(program, settings, url, mqtt)
+        closed = not _is_open(settings)
+        setup = program.core.accounts.setup_link_token() if closed else None
+        _banner(settings, url, mqtt, setup)
         with _runner() as runner:
             runner.run(_until_signal(server, program, mqtt))
 
 
-async def _until_signal(server: HttpServer, program: wiring.Program, mqtt: MqttSockets) -> None:
+def _url(settings: Settings, sockets: list[socket.socket]) -> str:
+    return f"http://{_name(settings.host)}:{_port_of(sockets)}"
+
+
+async def _until_signal(
+    server: HttpServer,
+    program: wiring.Program,
+    mqtt: MqttSockets,
+    ready: Callable[[], None] = lambda: None,
+) -> None:
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
@@ -197,7 +287,7 @@ async def _until_signal(server: HttpServer, program: wiring.Program, mqtt: MqttS
     if mqtt.tls and program.mqtt is not None:
         loop.add_signal_handler(signal.SIGHUP, program.mqtt.renew_certificate)
     async with asyncio.TaskGroup() as group:
-        group.create_task(server.run())
+        group.create_task(server.run(ready))
         if program.mqtt is not None:
             group.create_task(program.mqtt.run(mqtt.plain, mqtt.tls))
         if program.bridge is not None:
@@ -219,7 +309,12 @@ def _name(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def _banner(program: wiring.Program, settings: Settings, url: str, mqtt: MqttSockets) -> None:
+def _is_open(settings: Settings) -> bool:
+    """Whether somebody needs no credential."""
+    return settings.auth == "open" or (settings.auth == "auto" and is_loopback(settings.host))
+
+
+def _banner(settings: Settings, url: str, mqtt: MqttSockets, setup: str | None) -> None:
     say = typer.echo
     say(f"{typer.style('Barograph', bold=True)} is listening on {url}")
     say(f"  dashboard  {url}/")
@@ -237,7 +332,6 @@ def _banner(program: wiring.Program, settings: Settings, url: str, mqtt: MqttSoc
         say(f"  access     {_warning('open: whoever can connect may do everything')}")
     else:
         say("  access     every request needs a credential")
-        setup = program.core.accounts.setup_link_token()
         if setup is not None:
             link = typer.style(f"{url}/setup?token={setup}", bold=True)
             say(f"  set up     {link} (works once)")
@@ -253,13 +347,13 @@ def _instead(settings: Settings, mqtt_port: int) -> str:
     return _warning(f" (another program uses {MQTT_PORT}; choose with --mqtt-port)")
 
 
-def _log(level: str) -> None:
+def _log(level: str, who: str = "") -> None:
     for talkative in ("uvicorn", "alembic", "barograph.transport.mqtt.websocket"):
         logging.getLogger(talkative).setLevel("WARNING")
-    logging.basicConfig(level=level.upper(), handlers=[_log_handler()], force=True)
+    logging.basicConfig(level=level.upper(), handlers=[_log_handler(who)], force=True)
 
 
-def _log_handler() -> logging.Handler:
+def _log_handler(who: str) -> logging.Handler:
     """For people where there is a terminal, else one line of text an event."""
     if sys.stderr.isatty():
         from rich.console import Console  # noqa: PLC0415  # megabytes, only for a terminal
@@ -267,5 +361,5 @@ def _log_handler() -> logging.Handler:
 
         return RichHandler(console=Console(stderr=True), show_path=False)
     plain = logging.StreamHandler()
-    plain.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    plain.setFormatter(logging.Formatter(f"%(asctime)s{who} %(levelname)s %(name)s: %(message)s"))
     return plain

@@ -3,7 +3,6 @@
 import hmac
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from threading import Lock
 from typing import Any, Literal
 
 from barograph.domain.errors import Conflict, Forbidden, InvalidInput, NotFound, Unauthenticated
@@ -19,6 +18,7 @@ from barograph.domain.user import (
 )
 from barograph.ports.catalog import Catalog, Page
 from barograph.ports.clock import Clock
+from barograph.ports.processes import Tries
 from barograph.services.access_tokens import AccessTokens, password_stamp
 from barograph.services.api_tokens import ApiTokens
 from barograph.services.audit import Audit
@@ -35,6 +35,9 @@ REFRESH_LIFETIME = 30 * DAY
 
 ROLES: tuple[Role, ...] = ("admin", "member", "viewer")
 
+_RULES = "users"
+"""Rules about more than one user (a name that is another's e-mail address, the last administrator)
+are checked and acted upon by one thread at a time."""
 _SETUP = "setup_link_token"
 _WRONG = "the username or the password is not right"
 _PAGE = 1_000
@@ -65,7 +68,9 @@ class Accounts:
         limits: Limits,
         *,
         registration: Literal["open", "closed"] = "open",
+        tries: Tries | None = None,
     ) -> None:
+        """`tries` counts for several processes."""
         self._catalog = catalog
         self._registry = registry
         self._devices = devices
@@ -77,18 +82,14 @@ class Accounts:
         self.audit = Audit(catalog, registry, clock)
         self.tokens = ApiTokens(catalog, registry, clock)
         self.browser = BrowserSessions(catalog, registry, clock)
-        # Rules about more than one user (a name that is another's e-mail address, the last
-        # administrator) are checked and acted upon by one thread at a time.
-        self._lock = Lock()
-        self._claiming = Lock()
         self._by_account = RateLimit(
-            clock, "failed sign-ins of this user", burst=10, interval_seconds=20
+            clock, "failed sign-ins of this user", burst=10, interval_seconds=20, tries=tries
         )
         self._by_address = RateLimit(
-            clock, "failed sign-ins from this address", burst=50, interval_seconds=5
+            clock, "failed sign-ins from this address", burst=50, interval_seconds=5, tries=tries
         )
         self._registrations = RateLimit(
-            clock, "registrations from this address", burst=50, interval_seconds=10
+            clock, "registrations from this address", burst=50, interval_seconds=10, tries=tries
         )
 
     # Registration
@@ -129,7 +130,7 @@ class Accounts:
             self._passwords.check(password, names=(username, email or username))
         self._refuse_taken(username, email)
         kept = None if password is None else self._passwords.hash(password)
-        with self._lock:
+        with self._registry.alone(_RULES):
             self._refuse_taken(username, email)
             user = self._catalog.users.create(username, email, kept, role, self._clock())
             self._registry.put_user(user)
@@ -174,7 +175,7 @@ class Accounts:
 
     def _rehash(self, user: User, password: str) -> User:
         kept = self._passwords.hash(password)
-        with self._lock:
+        with self._registry.alone(_RULES):
             now = self._catalog.users.get(user.id)
             if now is None or now.password_hash != user.password_hash:
                 raise Unauthenticated(_WRONG)  # it was changed at this moment
@@ -286,7 +287,7 @@ class Accounts:
             changes["password_hash"] = self._passwords.hash(password)
         if not changes:
             return user
-        with self._lock:
+        with self._registry.alone(_RULES):
             self._refuse_taken(changes.get("username"), changes.get("email"), but=user_id)
             if changes.get("role", "admin") != "admin":
                 self._refuse_last_admin(user_id)
@@ -340,7 +341,7 @@ class Accounts:
         """
         user = self.get(principal, user_id)
         require_user(principal, user_id, write=True)
-        with self._lock:
+        with self._registry.alone(_RULES):
             self._refuse_last_admin(user_id)
             owned = self._registry.devices_of_user(user_id)
             if owned and devices_to is None and not delete_devices:
@@ -393,7 +394,7 @@ class Accounts:
 
         Also `InvalidInput` and `Conflict`, as `register` does.
         """
-        with self._claiming:
+        with self._registry.alone("set-up"):
             kept = self._catalog.secrets.get(_SETUP)
             right = is_token(token) and kept is not None
             if not right or not hmac.compare_digest(kept or b"", digest_of(token)):

@@ -1,7 +1,6 @@
 """A user's own tokens, for programs that act in the user's name."""
 
 from collections.abc import Mapping, Sequence
-from threading import Lock
 
 from barograph.domain.errors import Conflict, InvalidInput, NotFound
 from barograph.domain.time import MINUTE
@@ -24,7 +23,6 @@ class ApiTokens:
         self._registry = registry
         self._clock = clock
         self._audit = Audit(catalog, registry, clock)
-        self._lock = Lock()
 
     def list(self, principal: Principal, user_id: int) -> Sequence[Token]:
         """The user's tokens, browser sessions included; raises `NotFound` for another's."""
@@ -56,7 +54,7 @@ class ApiTokens:
             raise InvalidInput.of("expires_time", "a token lives for at least a minute")
         if check_name("name", name) == BROWSER_SESSION:
             raise InvalidInput.of("name", f"only a browser's session is called {name!r}")
-        with self._lock:
+        with self._registry.alone("tokens"):
             if self._registry.user(user_id) is None:
                 raise NotFound("there is no such user")
             held = self._catalog.tokens.of_user(user_id)

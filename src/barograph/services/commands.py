@@ -39,6 +39,7 @@ class CommandService:
         self._lock = Lock()
         self._watchers: tuple[Watcher, ...] = ()
         self._waiting = {one.id: one for one in catalog.commands.waiting(clock())}
+        self._heard_of = set(self._waiting)
 
     def send(
         self,
@@ -67,11 +68,27 @@ class CommandService:
             now + lifetime_seconds * SECOND,
             limits.device_commands_queued_max,
         )
+        self._told_of(made)
+        return made
+
+    def look(self) -> bool:
+        """Tell the watchers of commands that other processes have made; False: that was all."""
+        found = self._catalog.commands.waiting(self._clock())
+        for one in found:
+            self._told_of(one)
         with self._lock:
+            # Those that were delivered meanwhile cannot come again.
+            self._heard_of &= {one.id for one in found} | set(self._waiting)
+        return False
+
+    def _told_of(self, made: Command) -> None:
+        with self._lock:
+            if made.id in self._heard_of:
+                return
+            self._heard_of.add(made.id)
             self._waiting[made.id] = made
         for tell in self._watchers:
             tell(made)
-        return made
 
     def list(
         self, principal: Principal, device: Device, *, limit: int, offset: int = 0

@@ -1,5 +1,6 @@
 """Everything a transport may use, in one hand. Built once by the wiring."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
@@ -15,7 +16,7 @@ from barograph.services.dashboards import DashboardService
 from barograph.services.devices import DeviceService
 from barograph.services.ingest import Ingest
 from barograph.services.jobs import JobService
-from barograph.services.latest import Latest
+from barograph.services.latest import NewestReadings
 from barograph.services.live import InProcessLiveBus
 from barograph.services.metrics import MetricService
 from barograph.services.presence import Presences
@@ -38,7 +39,7 @@ class Core:
     registry: Registry
     writer: Writer
     ingest: Ingest
-    latest: Latest
+    latest: NewestReadings
     live: InProcessLiveBus
     accounts: Accounts
     devices: DeviceService
@@ -59,3 +60,5 @@ class Core:
     clock: Clock
     zone: ZoneInfo
     """The setting `timezone`."""
+    degradations: Sequence[Callable[[], str | None]] = ()
+    """Each looks whether something is away without which the program goes on, and says what."""

@@ -1,7 +1,6 @@
 """Devices: registering, finding, changing and removing them, and their tokens."""
 
 from collections.abc import Mapping
-from threading import Lock
 from typing import Any
 
 from barograph.domain.device import Device, check_key
@@ -46,7 +45,6 @@ class DeviceService:
         self._clock = clock
         self._limits = limits
         self._audit = Audit(catalog, registry, clock)
-        self._lock = Lock()
 
     def create(
         self,
@@ -81,7 +79,7 @@ class DeviceService:
         if key is not None:
             check_key(key)
         text = new_token()
-        with self._lock:
+        with self._registry.alone("devices"):
             self._refuse_ambiguous(key)
             device = self._create(key, name, owner, asset_id, attributes, digest_of(text))
             if round_time is not None:
@@ -181,7 +179,7 @@ class DeviceService:
             return device
         if "key" in changes:
             check_key(changes["key"])
-        with self._lock:
+        with self._registry.alone("devices"):
             self._refuse_ambiguous(changes.get("key"), device.id)
             changed = self._catalog.devices.update(device.id, changes)
             self._registry.put_device(changed)

@@ -21,13 +21,17 @@ class Chore:
     name: str
     work: Callable[[], bool]
     seconds: float
+    everywhere: bool = False
+    """Whether each process does it for itself."""
 
 
 class Housekeeping:
     """One thread that does the chores, each in its turn."""
 
-    def __init__(self, chores: Sequence[Chore]) -> None:
+    def __init__(self, chores: Sequence[Chore], my_turn: Callable[[], bool] = lambda: True) -> None:
+        """Of several processes that share the stores, the one whose turn it is does the chores."""
         self._chores = tuple(chores)
+        self._my_turn = my_turn
         self._stop = Event()
         self._thread = Thread(target=self._run, name="barograph-housekeeping", daemon=True)
 
@@ -46,15 +50,15 @@ class Housekeeping:
         while not self._stop.wait(max(_PAUSE_SECONDS, min(due) - monotonic())):
             for i, chore in enumerate(self._chores):
                 if due[i] <= monotonic() and not self._stop.is_set():
-                    due[i] = monotonic() + (_PAUSE_SECONDS if _slice(chore) else chore.seconds)
+                    more = self._slice(chore)
+                    due[i] = monotonic() + (_PAUSE_SECONDS if more else chore.seconds)
 
-
-def _slice(chore: Chore) -> bool:
-    try:
-        return chore.work()
-    except BarographError as error:
-        logger.warning("%s: %s; it will be tried again", chore.name, error)
-    except Exception:
-        # One defective chore must not end the others.
-        logger.exception("%s failed; it will be tried again", chore.name)
-    return False
+    def _slice(self, chore: Chore) -> bool:
+        try:
+            return (chore.everywhere or self._my_turn()) and chore.work()
+        except BarographError as error:
+            logger.warning("%s: %s; it will be tried again", chore.name, error)
+        except Exception:
+            # One defective chore must not end the others.
+            logger.exception("%s failed; it will be tried again", chore.name)
+        return False

@@ -84,14 +84,19 @@ class JobService:
         kinds: Mapping[str, Kind],
         *,
         lease: int = LEASE,
+        before: Callable[[], None] = lambda: None,
     ) -> None:
-        """`lease` (microseconds): how long a runner is believed to live without a sign of it."""
+        """`before` is called before each job is run, in the thread that runs it.
+
+        `lease` (microseconds): how long a runner is believed to live without a sign of it.
+        """
         self._catalog = catalog
         self._clock = clock
         self._limits = limits
         self._queue = queue
         self._kinds = kinds
         self._lease = lease
+        self._before = before
 
     # For those who ask
 
@@ -163,6 +168,7 @@ class JobService:
 
         try:
             report(0.0)
+            self._before()
             principal = self._principal(job)
             kind = self._kinds.get(job.kind)
             if kind is None:

@@ -6,6 +6,7 @@ microseconds on the writer's thread.
 
 from collections.abc import Iterable
 from threading import Lock
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +14,26 @@ from numpy.typing import NDArray
 from barograph.domain.batch import Batch, Reading
 from barograph.ports.reading_store import ReadingStore
 
+_ASKED_SERIES_MAX = 100
+"""How many series' newest readings a database tells within milliseconds."""
 _SMALL = 24
 """Below this many readings a loop is faster than whole-array operations."""
+
+
+class NewestReadings(Protocol):
+    """The newest reading of every series."""
+
+    def update(self, batch: Batch) -> None:
+        """Be told of committed readings."""
+
+    def of_series(self, series: Iterable[int]) -> dict[int, Reading]:
+        """The newest reading of each of the series that has one."""
+
+    def seen(self, series: Iterable[int]) -> int | None:
+        """The time of the newest reading of any of the series."""
+
+    def reload(self, series: Iterable[int]) -> None:
+        """Be told that readings were removed."""
 
 
 class Latest:
@@ -103,3 +122,31 @@ class Latest:
             series, times, values = series[order], times[order], values[order]
             self._times[series] = times
         self._values[series] = values
+
+
+class SharedLatest(Latest):
+    """Newest readings where other processes write as well.
+
+    Of a few series the store is asked, so that what any process has acknowledged is seen. Of many
+    it is told from memory, which hears of others' readings by the live bus, and of what they have
+    removed, or what the bus did not carry, by `refresh`.
+    """
+
+    def of_series(self, series: Iterable[int]) -> dict[int, Reading]:
+        """The newest reading of each of the series that has one."""
+        ids = list(series)
+        if not ids or len(ids) > _ASKED_SERIES_MAX:
+            return super().of_series(ids)
+        return {one.series: one for one in self._store.newest(ids).readings()}
+
+    def refresh(self) -> None:
+        """Compare with the store, and ask it again about whatever differs."""
+        newest = self._store.newest()
+        stored = {one.series: one.time for one in newest.readings()}
+        known = self._times
+        differing = {one for one in np.flatnonzero(known >= 0).tolist() if one not in stored}
+        differing |= {
+            one for one, time in stored.items() if one >= len(known) or known[one] != time
+        }
+        if differing:
+            self.reload(differing)

@@ -16,14 +16,17 @@ Listener = Callable[[int, Batch], None]
 class InProcessLiveBus:
     """`ports.live_bus.LiveBus` within one process."""
 
-    def __init__(self, readings_max: int) -> None:
+    def __init__(self, readings_max: int, first_number: int | None = None) -> None:
         """Keep at least the last batch and at most `readings_max` readings of more."""
+        self.first_number = first_number
+        """The number of the first reading, where numbers grow over restarts; None where they begin
+        with 0 each time."""
         self._readings_max = readings_max
         self._lock = Lock()
         self._listeners: tuple[Listener, ...] = ()
         self._kept: deque[tuple[int, Batch]] = deque()
         self._kept_readings = 0
-        self._sequence = 0
+        self._sequence = first_number or 0
 
     @property
     def sequence(self) -> int:
@@ -42,6 +45,13 @@ class InProcessLiveBus:
             listeners = self._listeners
         for listener in listeners:
             listener(sequence, batch)
+
+    def skip_to(self, sequence: int) -> None:
+        """Pass over numbers whose readings are not told; what came before is not kept either."""
+        with self._lock:
+            self._kept.clear()
+            self._kept_readings = 0
+            self._sequence = sequence
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Tell `listener` every batch from now on, until the returned call."""

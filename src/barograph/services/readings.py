@@ -19,7 +19,7 @@ from barograph.ports.clock import Clock
 from barograph.ports.reading_store import ReadingStore
 from barograph.services.audit import Audit
 from barograph.services.excerpt import Excerpt
-from barograph.services.latest import Latest
+from barograph.services.latest import NewestReadings
 from barograph.services.metric_patterns import choose
 from barograph.services.parameters import Parameters, moment, names, text
 from barograph.services.places import decode_cursor
@@ -58,7 +58,7 @@ class Readings:
         self,
         registry: Registry,
         store: ReadingStore,
-        latest: Latest,
+        latest: NewestReadings,
         clock: Clock,
         limits: Limits,
         zone: tzinfo,

@@ -10,7 +10,9 @@ reads anew what they changed. What this process changed is then read anew as wel
 else may have changed it once more before we are told.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from threading import Lock, RLock
 
@@ -38,6 +40,7 @@ class Registry:
         self._reading = RLock()
         """Held while the catalog is read and the maps are changed by it: so what was read earlier
         never replaces what was read later."""
+        self._alone: defaultdict[str, Lock] = defaultdict(Lock)
         self._asked = self._seen = 0
         self._position = catalog.changes.number()
         self.generation = 0
@@ -74,6 +77,20 @@ class Registry:
             self._place_token(token)
 
     # What other processes change
+
+    @contextmanager
+    def alone(self, name: str) -> Iterator[None]:
+        """Keeps out whoever else is `alone` with this, in other processes as well, and is up to date.
+
+        For rules about more than one row, which are checked before they are acted upon.
+        """
+        if not self.follows:
+            with self._alone[name]:
+                yield
+            return
+        with self._catalog.turns.alone(name):
+            self.catch_up()
+            yield
 
     def catch_up(self) -> None:
         """Know all that was committed before this was called, by whatever process.

@@ -21,6 +21,8 @@ class Telemetry:
     http_writes_refused: int = 0
     mqtt_messages: int = 0
     mqtt_messages_refused: int = 0
+    worker: int | None = None
+    """Which of several processes on one port this is."""
     mqtt_bridge: str | None = None
     """What keeps the bridge from its MQTT broker, empty while it is connected; None: no bridge."""
     mqtt_bridge_connections: int = 0

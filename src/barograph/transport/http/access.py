@@ -67,9 +67,10 @@ class Access:
         authenticator: Authenticator,
         mode: AuthMode,
         listening: Iterable[str],
+        operator_token: str | None = None,
     ) -> None:
         """`listening` are the addresses that the server is bound to."""
-        self.operator_token = secrets.token_urlsafe(32)
+        self.operator_token = operator_token or secrets.token_urlsafe(32)
         """Makes its bearer the local operator while this program runs; for commands beside it."""
         self._operator_digest = sha256(self.operator_token.encode()).digest()
         self._registry = registry

@@ -36,12 +36,15 @@ from barograph.transport.http import (
     users,
 )
 from barograph.transport.http.access import Access
-from barograph.transport.http.ingest import HttpIngest, device_in, too_large
+from barograph.transport.http.ingest import HttpIngest, catch_up, device_in, too_large
 from barograph.transport.http.live_streams import LiveStreams
 from barograph.transport.http.paths import encode_slashes, keep_slashes
 
 _OWN_PATHS = ("/api/", "/auth")
 """Where bodies are bounded here. The older systems refuse a large one in their own words."""
+
+_UNCHANGING_PATHS = ("/ui/static/", "/healthz", "/readyz", "/metrics")
+"""Whose answers do not depend on what other processes have changed just now."""
 
 RouterFactory = Callable[[Core], APIRouter]
 
@@ -71,6 +74,7 @@ class HttpApplication:
         """`extra` routers (the dashboard, the source systems) come after our own API's."""
         self._ingest = HttpIngest(core, access)
         self._bytes_max = core.limits.body_bytes_max
+        self._registry = core.registry
         self.streams = LiveStreams(core.live, core.registry, core.clock, core.limits)
         """The open live streams; who stops the server closes them."""
         watch: RouterFactory = partial(live.router, streams=self.streams)
@@ -99,6 +103,8 @@ class HttpApplication:
                     await send({"type": "http.response.body", "body": body})
                     return
                 receive = self._bounded(receive)
+            if self._registry.follows and not path.startswith(_UNCHANGING_PATHS):
+                await catch_up(self._registry)
         await self.fastapi(scope, receive, send)
 
     def _bounded(self, receive: Receive) -> Receive:

@@ -15,6 +15,8 @@ class Alive(BaseModel):
     """The program answers."""
 
     status: str
+    worker: int | None = None
+    """Which of several processes answered."""
 
 
 class Ready(BaseModel):
@@ -24,6 +26,8 @@ class Ready(BaseModel):
     """`degraded`: something else that was set up does not work, and is named."""
     mqtt_bridge: str | None = None
     """Where there is a bridge: `connected`, or what keeps it from its broker."""
+    away: list[str] = []
+    """What else does not answer, Redis or the broker of jobs, and what that means."""
 
 
 def router(core: Core) -> APIRouter:
@@ -33,7 +37,8 @@ def router(core: Core) -> APIRouter:
     @routes.get("/healthz", response_model=Alive, summary="Alive?")
     async def alive() -> Response:
         """The program answers requests."""
-        return answer({"status": "ok"})
+        worker = core.telemetry.worker
+        return answer({"status": "ok"} if worker is None else {"status": "ok", "worker": worker})
 
     @routes.get("/readyz", response_model=Ready, responses=responses(503), summary="Ready?")
     def ready() -> Response:
@@ -47,10 +52,12 @@ def router(core: Core) -> APIRouter:
         if not health.writable:
             raise Unavailable(f"readings cannot be stored now: {health.detail}")
         bridge = core.telemetry.mqtt_bridge
-        if bridge is None:
-            return answer({"status": "ok"})
-        return answer(
-            {"status": "degraded" if bridge else "ok", "mqtt_bridge": bridge or "connected"}
-        )
+        away = [problem for look in core.degradations if (problem := look()) is not None]
+        told: dict[str, object] = {"status": "degraded" if bridge or away else "ok"}
+        if bridge is not None:
+            told["mqtt_bridge"] = bridge or "connected"
+        if away:
+            told["away"] = away
+        return answer(told)
 
     return routes

@@ -7,6 +7,7 @@ long decode) go to a thread.
 """
 
 import asyncio
+from contextlib import suppress
 from urllib.parse import parse_qs
 
 import msgspec
@@ -15,9 +16,19 @@ from starlette.types import Receive, Scope, Send
 from barograph.codecs import Decoded, decoder_for, decompress
 from barograph.domain.batch import Batch
 from barograph.domain.device import Device
-from barograph.domain.errors import BarographError, InvalidInput, MalformedInput, TooLarge
+from barograph.domain.errors import (
+    BarographError,
+    Forbidden,
+    InvalidInput,
+    MalformedInput,
+    NotFound,
+    TooLarge,
+    Unauthenticated,
+    Unavailable,
+)
 from barograph.domain.user import require_device
 from barograph.services.core import Core
+from barograph.services.registry import Registry
 from barograph.transport.http.access import Access
 from barograph.transport.http.paths import with_slashes
 from barograph.transport.http.problems import problem_response
@@ -59,6 +70,13 @@ def device_in(path: str) -> str | None:
     return None
 
 
+async def catch_up(registry: Registry) -> None:
+    """Know what other processes have acknowledged before this request came, if that can be known."""
+    # While the catalog is away we go on with what we know: it has nothing new to say either.
+    with suppress(Unavailable):
+        await asyncio.to_thread(registry.catch_up)
+
+
 class HttpIngest:
     """`POST /api/devices/{device}/data`."""
 
@@ -71,9 +89,7 @@ class HttpIngest:
         """Answer one request for the device that `ref` names."""
         core = self._core
         try:
-            device = require_device(
-                self._access.principal(scope), core.registry.device(ref), write=True
-            )
+            device = await self._device(scope, ref)
             body = await read_body(scope, receive, core.limits.body_bytes_max)
             if body is None:
                 return
@@ -85,6 +101,17 @@ class HttpIngest:
             status, headers, answer = problem_response(error)
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": answer})
+
+    async def _device(self, scope: Scope, ref: str) -> Device:
+        registry = self._core.registry
+        try:
+            return require_device(self._access.principal(scope), registry.device(ref), write=True)
+        except (Unauthenticated, Forbidden, NotFound):
+            if not registry.follows:
+                raise
+        # What is not known here may have been made by another process a moment ago.
+        await catch_up(registry)
+        return require_device(self._access.principal(scope), registry.device(ref), write=True)
 
     async def store(self, device: Device, scope: Scope, body: bytes) -> bytes:
         """Decode and store `body`; the answer's JSON, after the commit."""

@@ -1,8 +1,12 @@
 """The newest value of every metric, answered from memory."""
 
+from collections.abc import Mapping, Sequence
+
 from fastapi import APIRouter, Response
+from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel
 
+from barograph.domain.batch import Reading
 from barograph.domain.device import Device
 from barograph.domain.time import format_time
 from barograph.domain.user import require_device
@@ -33,9 +37,14 @@ def router(core: Core) -> APIRouter:
     """Newest values of one device, and of all."""
     routes = APIRouter(tags=["readings"])
 
-    def of(device: Device) -> dict[str, object]:
-        series = core.registry.series_of(device.id)
-        newest = core.latest.of_series(series.values())
+    def newest_of(devices: Sequence[Device]) -> list[dict[str, object]]:
+        series = [core.registry.series_of(device.id) for device in devices]
+        newest = core.latest.of_series([one for each in series for one in each.values()])
+        return [of(*one, newest) for one in zip(devices, series, strict=True)]
+
+    def of(
+        device: Device, series: Mapping[str, int], newest: Mapping[int, Reading]
+    ) -> dict[str, object]:
         return {
             "device_id": device.id,
             "key": device.key,
@@ -55,7 +64,10 @@ def router(core: Core) -> APIRouter:
     )
     async def of_device(device: DeviceRef, asker: Asker) -> Response:
         """The newest value of each of the device's metrics."""
-        return answer(of(require_device(asker, core.registry.device(device))))
+        found = require_device(asker, core.registry.device(device))
+        if core.registry.follows:  # then the newest values are asked of a database
+            return answer((await run_in_threadpool(newest_of, [found]))[0])
+        return answer(newest_of([found])[0])
 
     @routes.get(
         "/api/latest",
@@ -65,6 +77,6 @@ def router(core: Core) -> APIRouter:
     )
     def of_all(asker: Asker) -> Response:
         """The newest values of every device that you may see, in order of the devices' ids."""
-        return answer([of(device) for device in core.readings.devices(asker)])
+        return answer(newest_of(core.readings.devices(asker)))
 
     return routes

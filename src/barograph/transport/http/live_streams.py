@@ -109,6 +109,12 @@ class LiveStream:
         self._missed = None if count is None or self._missed is None else self._missed + count
         self.woken.set()
 
+    def skip(self, next_id: int, missed: int) -> None:
+        """Note that the `missed` readings before `next_id` will not be told."""
+        if next_id > self._next_id:
+            self._next_id = next_id
+            self.miss(missed)
+
     def take(self) -> bytes:
         """What is waiting, a gap at its end included."""
         events = b"".join(self._waiting)
@@ -140,7 +146,8 @@ class LiveStreams:
         self._bus = bus
         self._registry = registry
         self._limits = limits
-        self._first_id = clock()
+        self._first_id = clock() if bus.first_number is None else 0
+        self._next_number = bus.sequence
         self._streams: set[LiveStream] = set()
         self._end: Callable[[], None] | None = None
         self._closed = False
@@ -163,6 +170,7 @@ class LiveStreams:
         if self._end is None:
             self._loop = asyncio.get_running_loop()
             self._end = self._bus.subscribe(self._heard)
+            self._next_number = self._bus.sequence
         if last_id is not None:
             self._catch_up(stream, last_id + 1 - self._first_id)
         return stream
@@ -181,7 +189,7 @@ class LiveStreams:
             stream.close()
 
     def _catch_up(self, stream: LiveStream, sequence: int) -> None:
-        if not 0 <= sequence <= self._bus.sequence:
+        if not (self._bus.first_number or 0) <= sequence <= self._bus.sequence:
             stream.miss(None)
             return
         kept = self._bus.since(sequence)
@@ -208,9 +216,14 @@ class LiveStreams:
             overrun, self._overrun = self._overrun, 0
             self._arrived_readings = 0
         for first, batch in arrived:
+            skipped, self._next_number = first - self._next_number, first + len(batch)
+            if skipped > 0:
+                for stream in self._streams:
+                    stream.skip(self._first_id + first, skipped)
             announced = _Announced(self._registry, self._first_id + first, batch)
             for stream in self._streams:
                 stream.offer(announced)
         if overrun:
+            self._next_number += overrun
             for stream in self._streams:
                 stream.miss(overrun)

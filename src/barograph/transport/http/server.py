@@ -382,6 +382,12 @@ class BoundedProtocol(HttpToolsProtocol):
 class _Server(uvicorn.Server):
     """uvicorn's server without its signal handlers: the program has its own."""
 
+    when_started: Callable[[], None]
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.when_started()
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
@@ -422,8 +428,9 @@ class HttpServer:
             )
         )
 
-    async def run(self) -> None:
+    async def run(self, when_started: Callable[[], None] = lambda: None) -> None:
         """Serve until `stop`, then finish what was begun."""
+        self._server.when_started = when_started
         sweeper = asyncio.create_task(self._deadlines.sweep())
         try:
             await self._server.serve(self._sockets)
@@ -440,10 +447,31 @@ class HttpServer:
         self._server.should_exit = True
 
 
-def bind(host: str, port: int, option: str = "--port") -> list[socket.socket]:
+def bind_each(host: str, port: int, count: int) -> list[list[socket.socket]]:
+    """As `bind`, `count` times on the same port: the kernel shares the connections out."""
+    # First alone, for sockets that share a port also join another program's that does.
+    alone = bind(host, port)
+    port = alone[0].getsockname()[1]
+    for one in alone:
+        one.close()
+    with contextlib.ExitStack() as opened:
+        found = []
+        for _ in range(count):
+            sockets = bind(host, port, shared=True)
+            for one in sockets:
+                opened.callback(one.close)
+            found.append(sockets)
+        opened.pop_all()
+    return found
+
+
+def bind(
+    host: str, port: int, option: str = "--port", *, shared: bool = False
+) -> list[socket.socket]:
     """Listening sockets for every address of `host`; port 0 takes a free one, the same for all.
 
-    `option` is what chooses the port. Raises `ConfigurationError`, whose message says what to do.
+    `option` is what chooses the port; `shared` lets other sockets have the same one. Raises
+    `ConfigurationError`, whose message says what to do.
     """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
@@ -454,6 +482,8 @@ def bind(host: str, port: int, option: str = "--port") -> list[socket.socket]:
         listening = socket.socket(family, kind, protocol)
         sockets.append(listening)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if family == socket.AF_INET6:
             listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         try:

@@ -11,7 +11,7 @@ from typing import Any
 from starlette.types import Scope
 
 from barograph.codecs import Decode, decoder_for
-from barograph.domain.errors import BarographError
+from barograph.domain.errors import BarographError, Forbidden, NotFound, Unauthenticated
 from barograph.domain.user import require_device
 from barograph.services.core import Core
 from barograph.transport.http.access import Access
@@ -21,6 +21,9 @@ from barograph.transport.http.server import Respond
 
 _BYTES_MAX = 16 * 1024
 _JSON = b"content-type: application/json\r\n"
+
+_PERHAPS_UNKNOWN = (Unauthenticated, Forbidden, NotFound)
+"""What is refused for these may have been allowed by another process a moment ago."""
 
 Tag = tuple[Respond, int]
 """Whom to answer, and how many readings were accepted."""
@@ -93,6 +96,8 @@ class ShortIngest:
                 loop = self._loop = asyncio.get_running_loop()
             core.writer.submit(batch, self._committed, (respond, count), wake=False)
         except BarographError as error:
+            if core.registry.follows and isinstance(error, _PERHAPS_UNKNOWN):
+                return False
             core.telemetry.http_writes_refused += 1
             _refuse([respond], error)
         else:

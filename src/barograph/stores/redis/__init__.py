@@ -1,0 +1,1 @@
+"""What several processes tell each other by Redis, where one is configured."""

@@ -1,0 +1,132 @@
+"""Live readings over several processes, on a relay that a test can see through."""
+
+import math
+from threading import Event, Lock
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from barograph.domain.batch import Batch
+from barograph.domain.errors import Unavailable
+from barograph.ports.processes import Relayed
+from barograph.services.relayed_live import RelayedLiveBus, decode, encode
+
+readings = st.lists(
+    st.tuples(
+        st.integers(0, 2**31 - 1),
+        st.integers(0, 2**53),
+        st.one_of(st.floats(allow_nan=False, allow_infinity=False), st.text(max_size=50)),
+    ),
+    max_size=50,
+)
+
+
+@given(readings)
+def test_what_is_encoded_comes_back(rows):
+    batch = Batch.of(rows)
+    found = [row for _, payload in encode(batch) for row in decode(payload).readings()]
+    assert [tuple(row) for row in found] == rows
+
+
+def test_parts_are_bounded_in_readings_and_bytes():
+    rows = [(1, n, "ä" * 2000 if n % 2 else float(n)) for n in range(2500)]
+    parts = encode(Batch.of(rows))
+    assert all(count <= 1000 and len(payload) <= 64_000 for count, payload in parts)
+    found = [tuple(row) for _, payload in parts for row in decode(payload).readings()]
+    assert found == rows
+
+
+class Table:
+    """A relay in memory for several buses, which can be away."""
+
+    def __init__(self):
+        self.rows, self.end, self.away = [], 100, False
+        self._lock = Lock()
+
+    def _check(self):
+        if self.away:
+            raise Unavailable("the relay is away")
+
+    def send(self, parts):
+        self._check()
+        with self._lock:
+            for count, payload in parts:
+                self.rows.append(Relayed(self.end, count, payload))
+                self.end += count
+
+    def next_number(self):
+        self._check()
+        return self.end
+
+    def receive(self, number):
+        self._check()
+        with self._lock:
+            return [row for row in self.rows if row.first >= number]
+
+
+@pytest.fixture
+def table():
+    return Table()
+
+
+@pytest.fixture
+def buses(table):
+    found = []
+    for _ in range(2):
+        bus = RelayedLiveBus(table, 50, lambda: None)
+        bus.heard = []
+        bus.subscribe(lambda number, batch, bus=bus: bus.heard.append((number, list(batch.times))))
+        bus.start()
+        found.append(bus)
+    yield found
+    for bus in found:
+        bus.close()
+
+
+def until(look):
+    for _ in range(2000):
+        if look():
+            return
+        Event().wait(0.01)
+    raise AssertionError("it never came")
+
+
+def of(*times):
+    return Batch.of([(1, time, math.pi) for time in times])
+
+
+def test_all_hear_everything_in_one_order(buses):
+    for n in range(10):
+        buses[n % 2].publish(of(n))
+    until(lambda: all(sum(len(t) for _, t in bus.heard) == 10 for bus in buses))
+    assert buses[0].heard == buses[1].heard
+    assert buses[0].heard[0][0] == 100
+
+
+def test_too_much_at_once_is_passed_over_by_number(buses, table):
+    buses[0].publish(of(*range(60)))
+    until(lambda: table.end == 160)
+    buses[1].publish(of(7))
+    until(lambda: all(bus.heard for bus in buses))
+    assert [bus.heard for bus in buses] == [[(160, [7])]] * 2
+    assert buses[0].since(100) == buses[0].since(160)
+
+
+def test_what_is_lost_while_the_relay_is_away_is_passed_over_by_number(buses, table, caplog):
+    table.away = True
+    buses[0].publish(of(1, 2, 3))
+    until(lambda: "not told live" in caplog.text)
+    table.away = False
+    until(lambda: table.end == 103)
+    buses[0].publish(of(4))
+    until(lambda: all(bus.heard for bus in buses))
+    assert [bus.heard for bus in buses] == [[(103, [4])]] * 2
+
+
+def test_what_waits_is_sent_before_the_end(table):
+    bus = RelayedLiveBus(table, 50, lambda: None)
+    bus.start()
+    bus.publish(of(1))
+    bus.close()
+    assert table.end == 101

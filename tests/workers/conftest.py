@@ -1,0 +1,80 @@
+"""Servers of two processes on one port, on each way for these to agree."""
+
+import contextlib
+import os
+from threading import Event
+
+import httpx
+import pytest
+from tests.conftest import Server
+from tests.databases import empty_database
+
+WAYS = ("postgresql", "mysql", "postgresql with redis")
+REDIS = os.environ.get("BAROGRAPH_TEST_REDIS_URL", "redis://127.0.0.1:6379/0")
+
+
+def until(look, seconds=60):
+    """What `look` finds, in the end."""
+    for _ in range(seconds * 50):
+        found = look()
+        if found:
+            return found
+        Event().wait(0.02)
+    raise AssertionError("it never came")
+
+
+class Workers(Server):
+    """A server of several processes."""
+
+    def each(self, count=2):
+        """For each process a client whose one connection goes there, in order of number."""
+        found = {}
+        for _ in range(400):
+            client = httpx.Client(
+                base_url=self.url,
+                headers={"Authorization": f"Bearer {self.token}"},
+                timeout=30,
+                limits=httpx.Limits(max_connections=1),
+            )
+            try:
+                number = client.get("/healthz").json()["worker"]
+            except httpx.TransportError:  # a process that is being replaced
+                client.close()
+                Event().wait(0.05)
+                continue
+            if number in found:
+                client.close()
+            found.setdefault(number, client)
+            if len(found) == count:
+                return [found[number] for number in sorted(found)]
+        raise AssertionError(f"only processes {sorted(found)} answer")
+
+
+@contextlib.contextmanager
+def workers(directory, way, *options, ends=0, **environment):
+    backend, _, redis = way.partition(" with ")
+    with empty_database(backend, directory) as url:
+        given = {"BAROGRAPH_DATABASE_URL": url, "BAROGRAPH_READINGS_URL": url, **environment}
+        if redis:
+            given.setdefault("BAROGRAPH_REDIS_URL", REDIS)
+        server = Workers(directory, "--workers", "2", "--mqtt-port", "0", *options, **given)
+        try:
+            yield server
+        finally:
+            status = server.stop()
+        assert status == ends, server.log.read_text()
+
+
+@pytest.fixture(scope="module", params=WAYS)
+def server(request, tmp_path_factory):
+    with workers(tmp_path_factory.mktemp("workers"), request.param) as server:
+        yield server
+
+
+@pytest.fixture
+def pair(server):
+    """A client of each of the two processes."""
+    found = server.each()
+    yield found
+    for client in found:
+        client.close()
