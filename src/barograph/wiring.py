@@ -71,6 +71,7 @@ from barograph.transport.mqtt.bridge_state import BridgeState
 from barograph.transport.mqtt.broker_address import BrokerAddress
 from barograph.transport.mqtt.listener import MqttListener
 from barograph.transport.mqtt.storage import MqttStorage
+from barograph.transport.mqtt.storage import copy as copy_sessions
 from barograph.transport.mqtt.tls import TlsCertificate
 from barograph.transport.mqtt.topics import Template, Topics
 from barograph.transport.notifiers.smtp import SmtpNotifier
@@ -221,7 +222,13 @@ def build(
             [settings.host],
             None if place is None else place.operator_token,
         )
-        backups = Backups(catalog, store, directory / BACKUPS_DIRECTORY, clock)
+        backups = Backups(
+            catalog,
+            store,
+            directory / BACKUPS_DIRECTORY,
+            clock,
+            partial(copy_sessions, directory / MQTT_FILE),
+        )
         admin_router = partial(admin.router, backups=backups)
         pages = partial(
             web_router,

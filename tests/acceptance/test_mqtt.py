@@ -1,9 +1,14 @@
 """MQTT as its users have it: real servers, real clients, both versions of the protocol."""
 
 import itertools
+import json
 import queue
+import random
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import httpx
 import paho.mqtt.client as paho
@@ -407,6 +412,61 @@ def test_what_was_acknowledged_survives_kills_exactly_once(serve):
         assert len(stored) == len(set(stored))
         assert acknowledged <= set(stored)
     assert len(acknowledged) > 100
+
+
+@pytest.mark.timeout(300)
+def test_clients_that_reconnect_and_resend_over_kills_store_each_reading_once(serve):
+    port = str(random.randrange(20_000, 30_000))  # where nobody else takes it meanwhile
+    server = serve("--mqtt-port", port)
+    client = paho.Client(
+        paho.CallbackAPIVersion.VERSION2, "persistent", clean_session=False, protocol=V3
+    )
+    client.reconnect_delay_set(0.05, 0.2)
+    client.max_inflight_messages_set(50)
+    client.connect("127.0.0.1", server.mqtt_port)
+    client.loop_start()
+    sent = []
+    for round_ in range(4):
+        for _ in range(1000):
+            i = len(sent)
+            payload = f'{{"value": {i}, "ts": {START + i}}}'
+            sent.append(client.publish("devices/a/x", payload, 1))
+        sent[-900].wait_for_publish(PATIENCE)
+        server.kill()
+        assert not sent[-1].is_published(), "the load was over before the kill"
+        server = serve("--mqtt-port", port)
+        sent[-1 - 400 * (round_ < 3)].wait_for_publish(PATIENCE * 3)
+    for one in sent:
+        one.wait_for_publish(PATIENCE * 3)
+    client.disconnect()
+    client.loop_stop()
+    answer = httpx.get(f"{server.url}/api/devices/a/data", params={"format": "ndjson"})
+    stored = sorted(json.loads(line)["x"] for line in answer.text.splitlines())
+    assert stored == [float(i) for i in range(len(sent))]
+
+
+def test_a_backup_holds_sessions_and_retained_messages(serve, join, version, tmp_path):
+    server = serve()
+    party = join(server, version, "kept", clean=False)
+    party.subscribe("devices/a/x", 1)
+    party.break_off()
+    other = join(server, version)
+    other.publish("devices/a/x", "1", 1, retain=True)
+    made = httpx.post(f"{server.url}/api/backups")
+    assert made.status_code == 201, made.text
+    other.publish("devices/a/x", "2", 1)
+    server.kill()
+    command = [sys.executable, "-m", "barograph", "restore", made.json()["path"], "--force"]
+    backup = Path(made.json()["path"]).rename(tmp_path / "backup")
+    command[4] = str(backup)
+    subprocess.run([*command, "--data-dir", str(tmp_path / "data")], check=True, timeout=60)
+    server = serve()
+    again = join(server, version, "kept", clean=False)
+    assert again.flags.session_present
+    assert again.message() == ("devices/a/x", b"1")
+    later = join(server, version)
+    later.subscribe("devices/a/+")
+    assert later.message() == ("devices/a/x", b"1")
 
 
 def test_a_taken_port_that_was_asked_for_is_refused_in_plain_words(server, serve):

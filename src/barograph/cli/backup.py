@@ -22,7 +22,7 @@ def backup(
     data_dir: DataDir = None,
     config_file: ConfigFile = None,
 ) -> None:
-    """Copy users, devices, tokens and readings to a new directory. Nothing needs to stop.
+    """Copy users, devices, tokens, readings and MQTT sessions to a new directory. Nothing stops.
 
     [dim]Example:[/dim] barograph backup /mnt/backups/2026-11-21
     """

@@ -12,7 +12,7 @@ from barograph.cli.output import say
 from barograph.cli.running import FILE as RUNNING_FILE
 from barograph.cli.target import ConfigFile, DataDir, Target, local
 from barograph.domain.errors import ConfigurationError, StorageFull
-from barograph.services.backups import CATALOG, MANIFEST, READINGS, sync, sync_tree, verified
+from barograph.services.backups import CATALOG, MANIFEST, MQTT, READINGS, sync, sync_tree, verified
 from barograph.stores.readings.duckdb.connection import DirectoryLock
 
 _RESTORING = "restoring"
@@ -71,9 +71,13 @@ def restore(
 
 def _held(place: Path) -> list[Path]:
     """What belongs to an installation that is there already."""
-    catalog = sorted(place.glob(wiring.CATALOG_FILE + "*"))
+    files = [
+        file
+        for name in (wiring.CATALOG_FILE, wiring.MQTT_FILE)
+        for file in sorted(place.glob(name + "*"))
+    ]
     readings = place / wiring.READINGS_DIRECTORY
-    return [*catalog, readings] if readings.exists() else catalog
+    return [*files, readings] if readings.exists() else files
 
 
 def _locked(place: Path) -> DirectoryLock | None:
@@ -103,6 +107,8 @@ def _replace(backup: Path, place: Path, held: list[Path]) -> None:
     (place / RUNNING_FILE).unlink(missing_ok=True)
     (fresh / CATALOG).rename(place / wiring.CATALOG_FILE)
     (fresh / READINGS).rename(place / wiring.READINGS_DIRECTORY)
+    if (fresh / MQTT).exists():
+        (fresh / MQTT).rename(place / wiring.MQTT_FILE)
     (fresh / MANIFEST).unlink()
     fresh.rmdir()
     sync(place)

@@ -1,7 +1,7 @@
 """Copies of everything that is kept, made beside running writes, and how they are checked.
 
-A backup is a directory: the catalog, the readings, and last a manifest with the checksum of every
-file. It has its name only when all of it is on stable storage.
+A backup is a directory: the MQTT sessions, the readings, the catalog, and last a manifest with the
+checksum of every file. It has its name only when all of it is on stable storage.
 
 The readings are copied first. So every series in them is in the copy of the catalog, which is
 younger; the other way round, a restored catalog could give the id of a series that it does not
@@ -10,7 +10,7 @@ know, but the readings do, to a new one.
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import file_digest
@@ -29,6 +29,7 @@ from barograph.ports.reading_store import ReadingStore
 
 CATALOG = "data.db"
 READINGS = "readings"
+MQTT = "mqtt.db"
 MANIFEST = "manifest.json"
 
 _FORMAT: Final = 1
@@ -70,8 +71,15 @@ class Backups:
     """Makes backups below one directory, one at a time."""
 
     def __init__(
-        self, catalog: Catalog, store: ReadingStore, directory: Path, clock: Clock
+        self,
+        catalog: Catalog,
+        store: ReadingStore,
+        directory: Path,
+        clock: Clock,
+        copy_mqtt: Callable[[Path], None] = lambda _target: None,
     ) -> None:
+        """`copy_mqtt` makes the file that it is given from the MQTT sessions, if there are any."""
+        self._copy_mqtt = copy_mqtt
         self._catalog = catalog
         self._store = store
         self._directory = directory.absolute()
@@ -103,6 +111,7 @@ class Backups:
         partial = target.with_name(target.name + _PARTIAL)
         partial.mkdir(mode=0o700)
         try:
+            self._copy_mqtt(partial / MQTT)
             self._store.backup(partial / READINGS)
             self._catalog.backup(partial / CATALOG)
             manifest = Manifest(

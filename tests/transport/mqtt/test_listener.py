@@ -171,3 +171,39 @@ def test_a_packet_over_the_limit_ends_the_connection_with_its_reason(core, liste
     client = listening()
     client.send(p.Publish("devices/a/x", bytes(core.limits.mqtt_packet_bytes_max), 0))
     assert client.receive().reason == 0x95
+
+
+def test_a_flood_is_not_read_beyond_its_bound_while_others_are_served(core, gate, listening):
+    first = listening()
+    first.send(*publishes(1))
+    first.receive()
+    gate.open.clear()
+    packet = encode(p.Publish("devices/a/x", b"1".ljust(1000), 1, packet_id=1), p.V3)
+    floods = [listening(version=p.V3) for _ in range(4)]
+    accepted = {}
+    for flood in floods:
+        flood.socket.settimeout(0.5)
+        sent = 0
+        with contextlib.suppress(TimeoutError):
+            while sent < 64 << 20:
+                sent += flood.socket.send(packet * 64)
+        accepted[flood] = sent
+        flood.socket.settimeout(20)
+    # What the kernel holds of both sides comes on top of what the server took.
+    assert all(sent < 64 << 20 for sent in accepted.values()), accepted
+    other = listening()
+    other.send(p.Subscribe(1, (("elsewhere", p.Options(1)),)))
+    assert other.receive().reasons == (1,)
+    other.send(p.Publish("elsewhere", b"x", 1, packet_id=2), p.Pingreq())
+    assert {type(other.receive()) for _ in range(3)} == {p.Publish, p.PublishAnswer, p.Pingresp}
+    gate.open.set()
+    total = 0
+    for flood, sent in accepted.items():
+        whole, rest = divmod(sent, len(packet))
+        if rest:
+            flood.socket.sendall(packet[rest:])
+        for _ in range(whole + bool(rest)):
+            assert flood.receive().kind == p.PUBACK
+        total += whole + bool(rest)
+    assert core.telemetry.readings_committed == total + 1
+    assert core.telemetry.writes_overloaded > 0

@@ -5,6 +5,7 @@ rows when the power failed); who handed them over is told after the commit, in o
 means says `barograph.mqtt.Ledger`, to which the tests hold this file.
 """
 
+import contextlib
 import logging
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
@@ -14,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from barograph.domain.errors import ConfigurationError
+from barograph.domain.errors import ConfigurationError, Unavailable
 from barograph.mqtt import journal as j
 from barograph.mqtt.message import Message
 from barograph.mqtt.packets import Options
@@ -170,6 +171,20 @@ class MqttStorage:
                 database.execute("ROLLBACK")
             return False
         return True
+
+
+def copy(path: Path, target: Path) -> None:
+    """Write a consistent copy of the file to the new file `target`, beside running changes.
+
+    Does nothing where there is no file; raises `Unavailable` where it cannot be copied.
+    """
+    if not path.exists():
+        return
+    try:
+        with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as database:
+            database.execute("VACUUM INTO ?", (str(target),))
+    except sqlite3.Error as error:
+        raise Unavailable(f"the MQTT sessions in {path} cannot be copied: {error}") from error
 
 
 def _statements(changes: list[j.Change]) -> Iterable[tuple[str, tuple[Any, ...]]]:
