@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: help run test lint bench docs services lock clean
+.PHONY: help run test lint bench docs screenshots services lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -40,6 +40,9 @@ bench: $(VENV)/.dev ## Measure, side by side with the alternatives (BENCH=http|s
 docs: $(VENV)/.dev ## Write what the documentation takes from the program: settings, commands, OpenAPI
 	$(BIN)/python -m docs.generate
 	$(BIN)/python -m docs.drawing
+
+screenshots: $(VENV)/.dev ## Take the pictures of README and docs anew (Chromium)
+	$(BIN)/python -m docs.screenshots $(ARGS)
 
 services: ## Start the servers that the tests talk to (Debian)
 	./.ci/services

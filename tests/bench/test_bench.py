@@ -52,6 +52,13 @@ def test_an_unknown_name_is_refused():
             ],
             "idle connections",
         ),
+        pytest.param(
+            ["page", "--readings", "3000", "--devices", "2", "--times", "1"],
+            "kB compressed",
+            marks=pytest.mark.skipif(
+                not Path("/usr/bin/chromium").exists(), reason="/usr/bin/chromium is missing"
+            ),
+        ),
         (["load", "--households", "3", "--seconds", "3"], "POST readings, one"),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",

@@ -179,9 +179,10 @@ def _car(random: Random, number: int) -> SimulatedDevice:
     latitude, longitude = home
     sound = random.random()
     drives = False
+    course = random.uniform(-math.pi, math.pi)
 
     def read(time: int) -> Values:
-        nonlocal last, odometer, fuel, latitude, longitude, drives
+        nonlocal last, odometer, fuel, latitude, longitude, drives, course
         # Who drives goes on for a while, and so does who has parked.
         drives = mood.at(time) + 0.8 * _day(time, 13) > (-0.2 if drives else 0.9)
         speed = max(0.0, 55 + hurry.at(time)) if drives else 0.0
@@ -190,12 +191,15 @@ def _car(random: Random, number: int) -> SimulatedDevice:
         last = time
         odometer += way
         fuel = fuel - way * 0.07 if fuel > 5 else 60.0
-        north, east = (home[0] - latitude) * 111, (home[1] - longitude) * 68
-        # Around the home it goes as it likes; far from there it is on its way back.
-        homesick = min(1.0, max(0.0, math.hypot(north, east) - 3) / 14)
-        course = turn.at(time) * (1 - 0.7 * homesick) + math.atan2(east, north) * homesick
-        latitude += way / 111 * math.cos(course)
-        longitude += way / 68 * math.sin(course)
+        bend = turn.at(time)
+        for _ in range(steps := math.ceil(way / 0.5)):
+            north, east = (home[0] - latitude) * 111, (home[1] - longitude) * 68
+            # Around the home it goes as it likes; far from there it turns back.
+            homesick = min(1.0, max(0.0, math.hypot(north, east) - 3) / 10)
+            back = math.sin(math.atan2(east, north) - course)
+            course += way / steps * (0.25 * bend + 0.8 * homesick * back)
+            latitude += way / steps / 111 * math.cos(course)
+            longitude += way / steps / 68 * math.sin(course)
         rpm = 900 + speed * 28 + 10 * hurry.at(time) if drives else 0.0
         return {
             "speed": round(speed, 1),
