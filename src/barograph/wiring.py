@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from barograph.config import Settings
+from barograph.config import Settings, length_text
 from barograph.domain.batch import Batch
 from barograph.domain.errors import ConfigurationError
 from barograph.domain.period import Period
@@ -52,6 +52,7 @@ from barograph.services.report_making import ReportMaking
 from barograph.services.reports import ReportService
 from barograph.services.schedules import ScheduleService
 from barograph.services.sharing import DeviceSharing
+from barograph.services.system import SAMPLE_SECONDS, System
 from barograph.services.telemetry import Telemetry
 from barograph.services.turn import Turn
 from barograph.services.user_statistics import UserStatistics
@@ -230,8 +231,23 @@ def build(
             partial(copy_sessions, directory / MQTT_FILE),
         )
         admin_router = partial(admin.router, backups=backups)
+        system = System(
+            catalog,
+            store,
+            registry,
+            latest,
+            telemetry,
+            lambda: writer.backlog,
+            backups,
+            clock,
+            limits,
+            directory,
+            between.degradations,
+        )
         pages = partial(
             web_router,
+            system=system,
+            retention=length_text(settings.retention) if settings.retention else "",
             newest_page="parameters" in settings.apis,
             mqtt=mqtt_address,
             describe_mqtt=_mqtt_description(settings, mqtt_address),
@@ -245,7 +261,8 @@ def build(
         if mqtt is not None and registry.follows:
             chore = Chore("commands from other processes", core.commands.look, 0.5, everywhere=True)
             between.chores.append(chore)
-        housekeeping = Housekeeping([*_chores(core, settings), *between.chores], between.my_turn)
+        chores = [*_chores(core, settings), *between.chores, _sampling(system)]
+        housekeeping = Housekeeping(chores, between.my_turn)
         if runner is not None:
             runner.start(jobs)
             opened.callback(runner.stop)
@@ -596,6 +613,14 @@ def _notifiers(settings: Settings) -> dict[Way, Notifier]:
     if settings.webhooks:
         found["webhook"] = WebhookNotifier(settings.webhooks, settings.webhook_secret)
     return found
+
+
+def _sampling(system: System) -> Chore:
+    def sample() -> bool:
+        system.sample()
+        return False
+
+    return Chore("count of what came in", sample, SAMPLE_SECONDS, everywhere=True)
 
 
 def _chores(core: Core, settings: Settings) -> list[Chore]:

@@ -82,7 +82,8 @@ class Backups:
         self._copy_mqtt = copy_mqtt
         self._catalog = catalog
         self._store = store
-        self._directory = directory.absolute()
+        self.directory = directory.absolute()
+        """Where the backups are."""
         self._clock = clock
         self._lock = Lock()
 
@@ -104,10 +105,10 @@ class Backups:
 
     def _create(self) -> Backup:
         moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=self._clock())
-        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for left_over in self._directory.glob(f"*{_PARTIAL}"):
+        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for left_over in self.directory.glob(f"*{_PARTIAL}"):
             shutil.rmtree(left_over)
-        target = self._directory / f"{moment:%Y%m%dT%H%M%S.%fZ}"
+        target = self.directory / f"{moment:%Y%m%dT%H%M%S.%fZ}"
         partial = target.with_name(target.name + _PARTIAL)
         partial.mkdir(mode=0o700)
         try:
@@ -123,7 +124,7 @@ class Backups:
             if target.exists():
                 raise Conflict(f"{target} exists already: try again")
             partial.rename(target)
-            sync(self._directory)
+            sync(self.directory)
         except BaseException:
             shutil.rmtree(partial, ignore_errors=True)
             raise

@@ -4,6 +4,7 @@ from fastapi import APIRouter, Request, Response
 
 from barograph.domain.errors import NotFound
 from barograph.services.core import Core
+from barograph.services.system import System
 from barograph.transport.web import (
     analytics,
     api_docs,
@@ -21,6 +22,7 @@ from barograph.transport.web import (
     sharing,
     sign_in,
 )
+from barograph.transport.web import system as system_page
 from barograph.transport.web.mqtt_docs import Describe
 from barograph.transport.web.session import Visits
 from barograph.transport.web.site import Site, page_route
@@ -48,11 +50,14 @@ def router(
     newest_page: bool = True,
     mqtt: MqttAddress | None = None,
     describe_mqtt: Describe | None = None,
+    system: System | None = None,
+    retention: str = "",
 ) -> APIRouter:
     """Every page of the dashboard. None of them is part of the API's schema.
 
     `newest_page` says whether the parameters service, whose page that is, is turned on; `mqtt`
-    where devices publish, to tell people; `describe_mqtt` makes the description of that.
+    where devices publish, to tell people; `describe_mqtt` makes the description of that; `system`
+    is what the system's page is about, and `retention` how long readings are kept.
     """
     site = Site(core, mqtt)
     visits = Visits(site)
@@ -60,6 +65,8 @@ def router(
     pages = APIRouter()
     for part in _PARTS:
         pages.include_router(part.router(site, visits, options))
+    if system is not None:
+        pages.include_router(system_page.router(visits, options, system, retention))
     if newest_page:
         pages.include_router(newest.router(site, visits, options))
     pages.include_router(_static_files(site, options))

@@ -60,6 +60,7 @@ _PLACES = (
     ("/ui/analytics", marked("Analytics"), "analytics", False),
     ("/ui/inventory", marked("Inventory"), "inventory", False),
     ("/ui/people", marked("People"), "people", True),
+    ("/ui/system", marked("System"), "system", True),
 )
 
 _COMPRESSED_BYTES_MIN = 1_000
