@@ -2,6 +2,8 @@
 
 import json
 
+import httpx
+
 
 def test_simulated_devices_send_and_are_told_apart(barograph, client, here):
     ran = barograph("simulate", "--every", "100ms", "--count", "3", "--devices", "5", *here)
@@ -48,3 +50,25 @@ def test_a_summary_asks_about_a_device_or_a_user(barograph, client, here):
     wrong = barograph("summary", "owned", "--stats", "nonsense", *here)
     assert wrong.status == 1
     assert "nonsense" in wrong.err
+
+
+def test_simulated_devices_send_over_mqtt(barograph, client, here, server):
+    options = ("--every", "100ms", "--count", "2", "--devices", "3", "--history", "1m", "--mqtt")
+    ran = barograph("simulate", *options, *here)
+    assert ran.status == 0, ran.err
+    counted = client.summary("house/bedroom", stats="count", metrics="co2")["co2"]["count"]
+    assert counted >= 602
+    elsewhere = ("--url", server.url, "--token", server.token, "--mqtt-port", str(server.mqtt_port))
+    ran = barograph("simulate", "--every", "100ms", "--count", "1", "--mqtt", *elsewhere)
+    assert ran.status == 0, ran.err
+    told = httpx.get(server.url + "/metrics", headers={"Authorization": f"Bearer {server.token}"})
+    assert "barograph_mqtt_messages_total 0.0" not in told.text
+
+
+def test_where_no_mqtt_is_served_it_is_said(barograph, here, server, tmp_path):
+    nothing = ("--mqtt", "--url", server.url, "--mqtt-port", "1", "--count", "1")
+    assert "--mqtt-port" in barograph("simulate", *nothing).err
+    ran = barograph("simulate", "--mqtt", "--count", "1", "--data-dir", tmp_path / "none")
+    assert "no server with MQTT" in ran.err
+    wrong = ("--mqtt", "--url", server.url, "--token", "wrong", "--count", "1")
+    assert barograph("simulate", *wrong, "--mqtt-port", str(server.mqtt_port)).status != 0

@@ -20,6 +20,7 @@ class Running:
     url: str
     token: str
     pid: int
+    mqtt_port: int | None = None
 
 
 class Announcement:
@@ -63,7 +64,7 @@ def find(data_dir: Path) -> Running | None:
     """The server that runs on `data_dir`, if there is one."""
     try:
         found = json.loads((data_dir / FILE).read_text())
-        running = Running(found["url"], found["token"], found["pid"])
+        running = Running(found["url"], found["token"], found["pid"], found.get("mqtt_port"))
         os.kill(running.pid, 0)
     except (OSError, ValueError, KeyError, TypeError):
         return None

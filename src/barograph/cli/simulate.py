@@ -3,12 +3,14 @@
 import re
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Annotated, Protocol
+from urllib.parse import urlsplit
 
 import typer
 
 from barograph.cli.output import note, say
-from barograph.cli.target import ConfigFile, DataDir, Target, Token, Url, connected
+from barograph.cli.target import ConfigFile, DataDir, Target, Token, Url, connected, local
 from barograph.client import Client, Conflict
 from barograph.domain.errors import ConfigurationError
 from barograph.domain.time import DAY, SECOND
@@ -17,6 +19,7 @@ from barograph.services.simulation import SimulatedDevice, Values, fleet, times
 _LENGTH = re.compile(r"(\d{1,6}(?:\.\d{1,3})?)(ms|s|m|h|d)\Z", re.ASCII)
 _UNITS = {"ms": SECOND // 1000, "s": SECOND, "m": 60 * SECOND, "h": 3600 * SECOND, "d": DAY}
 _HISTORY_ROWS = 5_000
+_MQTT_PORT = 1883
 _HISTORY_ROWS_MAX = 1_000_000
 
 
@@ -62,6 +65,15 @@ def simulate(
         str | None,
         typer.Option(help="First send the readings of this long until now.", metavar="LENGTH"),
     ] = None,
+    mqtt: Annotated[
+        bool, typer.Option("--mqtt", help="Send over MQTT, to the same server.")
+    ] = False,
+    mqtt_port: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=65535, help="Its MQTT port. Default: that of --data-dir, or 1883 of --url."
+        ),
+    ] = None,
     url: Url = None,
     token: Token = None,
     data_dir: DataDir = None,
@@ -79,8 +91,12 @@ def simulate(
             f"{_HISTORY_ROWS_MAX:,} rows: make one of them less"
         )
     made = fleet(devices, seed)
-    with connected(Target(url, token, data_dir, config_file)) as client:
-        sender = HttpSender(client)
+    target = Target(url, token, data_dir, config_file)
+    with ExitStack() as opened:
+        client = opened.enter_context(connected(target))
+        sender: Sender = HttpSender(client)
+        if mqtt:
+            sender = opened.enter_context(_over_mqtt(target, client, mqtt_port))
         for device in made:
             sender.register(device)
         note(f"{len(made)} devices send to {client.url}; Ctrl-C ends it")
@@ -98,6 +114,24 @@ def simulate(
         except KeyboardInterrupt:
             note("")
         say(f"{sent:,} readings are stored")
+
+
+@contextmanager
+def _over_mqtt(target: Target, client: Client, port: int | None) -> Iterator[Sender]:
+    # Its engine is not for every command to load.
+    from barograph.cli.mqtt_sender import MqttSender  # noqa: PLC0415
+
+    host, token = urlsplit(client.url).hostname or "", target.token or ""
+    if target.url is None:
+        running = local(target)
+        if running is None or (running.mqtt_port is None and port is None):
+            raise ConfigurationError("--mqtt: no server with MQTT runs here: start barograph serve")
+        port, token = port or running.mqtt_port, token or running.token
+    sender = MqttSender(host, port or _MQTT_PORT, token, HttpSender(client))
+    try:
+        yield sender
+    finally:
+        sender.close()
 
 
 def _tell_history(
