@@ -55,6 +55,8 @@ _ACTION_TEXT = {
     "dashboard.unlink": marked("revoked a link to the dashboard"),
     "question.create": marked("saved the question"),
     "question.delete": marked("removed the question"),
+    "report.schedule": marked("planned the report"),
+    "report.unschedule": marked("stopped planning the report"),
     "system.download": marked("downloaded the backup"),
     "system.delete_backup": marked("deleted the backup"),
     "system.backup": marked("made the backup"),

@@ -19,6 +19,7 @@ from barograph.transport.web import (
     overview,
     people,
     profile,
+    reports,
     sharing,
     sign_in,
 )
@@ -41,6 +42,7 @@ _PARTS = (
     inventory,
     analytics,
     dashboards,
+    reports,
 )
 
 

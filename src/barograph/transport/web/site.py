@@ -58,6 +58,7 @@ _PLACES = (
     ("/", marked("Devices"), "devices", False),
     ("/ui/dashboards", marked("Dashboards"), "dashboards", False),
     ("/ui/analytics", marked("Analytics"), "analytics", False),
+    ("/ui/reports", marked("Reports"), "reports", False),
     ("/ui/inventory", marked("Inventory"), "inventory", False),
     ("/ui/people", marked("People"), "people", True),
     ("/ui/system", marked("System"), "system", True),
