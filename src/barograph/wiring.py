@@ -66,6 +66,7 @@ from barograph.transport.http.app import HttpApplication
 from barograph.transport.http.short_ingest import ShortIngest
 from barograph.transport.http.systems.routers import routers as routers_of_systems
 from barograph.transport.mqtt.access import MqttAccess
+from barograph.transport.mqtt.arrivals import Arrivals
 from barograph.transport.mqtt.asyncapi import describe, servers_at
 from barograph.transport.mqtt.bridge import BridgeOptions, MqttBridge
 from barograph.transport.mqtt.bridge_state import BridgeState
@@ -326,14 +327,17 @@ def _bridge(core: Core, access: Access, settings: Settings, place: Place | None)
         user=settings.mqtt_bridge_user,
         group=settings.mqtt_bridge_group,
         default_group=group.decode(),
+        first=place is None or place.number == 0,
         session_seconds=settings.mqtt_bridge_session // SECOND,
     )
     try:
+        state = _bridge_state(settings, place)
         return MqttBridge(
             core,
             MqttAccess(core.registry, core.accounts, access, open=settings.auth == "open"),
             Topics(core.registry, map(Template.parse, settings.mqtt_topics)),
-            _bridge_state(settings, place),
+            state,
+            Arrivals(state.path.with_suffix(".arrivals")),
             options,
             auto_create=settings.auto_create_devices,
         )

@@ -12,6 +12,7 @@ import time
 import pytest
 
 from barograph.domain.user import OPERATOR
+from barograph.mqtt import DUP
 from barograph.mqtt import packets as p
 from barograph.mqtt.decode import decode, version_of
 from barograph.mqtt.encode import encode
@@ -20,6 +21,7 @@ from barograph.mqtt.properties import Properties
 from barograph.mqtt.reason import Reason
 from barograph.transport.http.access import Access
 from barograph.transport.mqtt.access import MqttAccess
+from barograph.transport.mqtt.arrivals import Arrivals
 from barograph.transport.mqtt.backoff import Backoff
 from barograph.transport.mqtt.bridge import BridgeOptions, MqttBridge
 from barograph.transport.mqtt.bridge_state import BridgeState
@@ -101,6 +103,77 @@ class TestBridgeState:
         with pytest.raises(ValueError, match="cannot be read"):
             BridgeState(path)
         assert path.read_text() == content
+
+
+class TestArrivals:
+    @pytest.fixture
+    def start(self, tmp_path):
+        """Begins anew with the same file, as after `kill -9`."""
+
+        def start(*, present=True):
+            arrivals = Arrivals(tmp_path / "arrivals")
+            arrivals.resume(present=present)
+            return arrivals
+
+        return start
+
+    @staticmethod
+    def message(payload, packet_id, dup=True):
+        return (b"devices/a/x", payload, 2 | (DUP if dup else 0), packet_id, None)
+
+    def test_what_comes_again_keeps_its_time_whether_we_acknowledged_it_or_not(self, start):
+        first = start()
+        messages = [self.message(b"1", i, dup=False) for i in (5, 6, 7)]
+        first.note(messages, [10, 20, 30])
+        first.acknowledged(messages[:2])
+        again = start()
+        assert [again.of(self.message(b"1", i)) for i in (6, 7, 8)] == [20, 30, None]
+
+    def test_only_what_the_broker_calls_a_repetition_is_one(self, start):
+        start().note([self.message(b"1", 5, dup=False)], [10])
+        again = start()
+        assert again.of(self.message(b"1", 5, dup=False)) is None
+        assert again.of(self.message(b"2", 5)) is None
+        assert again.of(self.message(b"1", 5)) == 10
+
+    def test_each_note_serves_once(self, start):
+        start().note([self.message(b"1", 5, dup=False)], [10])
+        again = start()
+        assert again.of(self.message(b"1", 5)) == 10
+        assert again.of(self.message(b"1", 5)) is None
+
+    def test_a_broker_that_numbers_anew_repeats_only_what_was_not_acknowledged(self, start):
+        first = start()
+        messages = [self.message(b"1", i, dup=False) for i in (1, 2, 3)]
+        first.note(messages, [10, 20, 30])
+        first.acknowledged(messages[:1])
+        again = start()
+        assert [again.of(self.message(b"1", i)) for i in (1, 2, 3)] == [20, 30, None]
+
+    def test_identifiers_that_come_round_again_are_no_repetition(self, start):
+        first = start()
+        for i in range(2, 40_000):
+            first.note([self.message(b"1", i, dup=False)], [i])
+        again = start()
+        assert again.of(self.message(b"1", 39_000)) == 39_000
+        assert again.of(self.message(b"1", 500)) is None
+
+    def test_only_the_last_connection_counts(self, start):
+        start().note([self.message(b"1", 5, dup=False)], [10])
+        start().note([self.message(b"2", 6, dup=False)], [20])
+        again = start()
+        assert again.of(self.message(b"1", 5)) is None
+        assert again.of(self.message(b"2", 6)) == 20
+
+    def test_unless_nothing_came_on_it(self, start):
+        start().note([self.message(b"1", 5, dup=False)], [10])
+        start()
+        assert start().of(self.message(b"1", 5)) == 10
+
+    def test_what_the_broker_forgot_is_forgotten(self, start):
+        start().note([self.message(b"1", 5, dup=False)], [10])
+        assert start(present=False).of(self.message(b"1", 5)) is None
+        assert start().of(self.message(b"1", 5)) is None
 
 
 class Broker:
@@ -232,6 +305,7 @@ class Running:
             access,
             Topics(core.registry, map(Template.parse, templates)),
             BridgeState(directory / "bridge.json"),
+            Arrivals(directory / "bridge.arrivals"),
             BridgeOptions(BrokerAddress("127.0.0.1", port, False, username, password), **options),
             auto_create=auto_create,
         )
@@ -383,6 +457,14 @@ class TestSubscribing:
         assert link.subscribed == ["devices/#"]
         assert "mqtt_bridge_group does nothing" in caplog.text
 
+    def test_of_several_workers_the_first_takes_all_where_the_broker_cannot_share(
+        self, bridging, broker
+    ):
+        bridge = bridging(first=False)
+        link = broker.accept(granted=Properties(shared_available=0), subscribe=False)
+        bridge.until("")
+        assert link.silent()
+
     @pytest.mark.parametrize(("group", "prefix"), [("", ""), ("mine", "$share/mine/")])
     def test_for_3_1_1_only_a_group_that_is_set_counts(self, bridging, broker, group, prefix):
         bridging(group=group)
@@ -454,6 +536,43 @@ class TestReadings:
         assert link.acknowledged(2) == [7, 8]
         assert stored(core) == [("device-1", "x", START, 1.0), ("device-1", "x", START + 1, 2.0)]
         assert core.telemetry.readings_committed == 4
+
+    def test_values_without_a_time_keep_that_of_their_arrival_when_they_come_again(
+        self, core, fleet, gate, bridging, broker, clock
+    ):
+        fleet.device("a")
+        bridge = bridging()
+        link = broker.accept()
+        link.publish("devices/device-1/x", b"0", 1)
+        link.publish("devices/device-1/y", b"0", 2)
+        link.acknowledged(2)
+        gate.open.clear()
+        payloads = [b"1", b"1", b'{"value": 1}', b'{"x": 2, "y": 3}', b'[{"x": 4}, {"x": 5}]']
+        topics = ["x", "x", "y", "data", "data"]
+
+        def publish(**more):
+            link.send(
+                *(
+                    p.Publish(f"devices/device-1/{topic}", payload, 1, packet_id=i, **more)
+                    for i, (topic, payload) in enumerate(zip(topics, payloads, strict=True), 3)
+                )
+            )
+
+        publish()
+        link.close()
+        clock.now += 10_000_000
+        link = broker.accept(present=True)
+        publish(dup=True)
+        gate.open.set()
+        assert link.acknowledged(5) == [3, 4, 5, 6, 7]
+        times = {
+            metric: [one[2] for one in stored(core) if one[1] == metric] for metric in ("x", "y")
+        }
+        assert {metric: len(found) for metric, found in times.items()} == {"x": 6, "y": 3}
+        link.publish("devices/device-1/x", b"9", 8)
+        link.acknowledged(1)
+        assert len([one for one in stored(core) if one[1] == "x"]) == 7
+        bridge.until("")
 
     def test_templates_and_documents_and_qos_0_are_taken(self, core, fleet, bridging, broker):
         fleet.device("a")

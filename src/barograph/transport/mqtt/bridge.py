@@ -7,7 +7,7 @@
 Rules:
 - The session outlives connections and restarts: the client identifier is kept (`bridge_state.py`),
   clean start is off. What the broker gives us at QoS 1 is acknowledged after its commit; what it
-  gives us again is the same reading.
+  gives us again is the same reading, with the time of its first arrival (`arrivals.py`).
 - Several Barographs on one catalog share the messages: `$share/<group>/…`, where the broker has
   shared subscriptions. 5.0 says so in CONNACK; for 3.1.1, which cannot, only a group that is set
   counts, for a broker without them takes such a filter and then sends nothing.
@@ -31,13 +31,14 @@ from typing import Protocol
 
 from barograph.domain.command import Command
 from barograph.domain.errors import BarographError
-from barograph.mqtt import RETAIN, Batch, Closed, MqttLimits, Published, Reason
+from barograph.mqtt import DUP, RETAIN, Batch, Closed, MqttLimits, Published, Reason
 from barograph.mqtt.client import Client, ClientEvent, Confirmed, Connected, Subscribed, TooLarge
 from barograph.mqtt.packets import V3, V5, Connect, Options
 from barograph.mqtt.properties import NONE, Properties
 from barograph.mqtt.reason import FAILURE
 from barograph.services.core import Core
 from barograph.transport.mqtt.access import STRANGER_NAME, MqttAccess
+from barograph.transport.mqtt.arrivals import Arrivals
 from barograph.transport.mqtt.backoff import Backoff
 from barograph.transport.mqtt.bridge_commands import BridgeCommands
 from barograph.transport.mqtt.bridge_state import BridgeState
@@ -78,6 +79,8 @@ class BridgeOptions:
     """Of the shared subscription, as set; empty: one for all that use this catalog."""
     default_group: str = "barograph"
     """That one."""
+    first: bool = True
+    """Whether this process takes the messages where the broker can give them to each only."""
     session_seconds: int = 0
     """How long the broker shall keep our session while we are away (5.0)."""
 
@@ -126,6 +129,7 @@ class MqttBridge:
         access: MqttAccess,
         topics: Topics,
         state: BridgeState,
+        arrivals: Arrivals,
         options: BridgeOptions,
         *,
         auto_create: bool,
@@ -135,6 +139,7 @@ class MqttBridge:
         self._access = access
         self._topics = topics
         self._state = state
+        self._arrivals = arrivals
         self._options = options
         rights = Rights(access, topics, auto_create=auto_create)
         self._ingest = MqttIngest(core, access, rights, topics)
@@ -192,6 +197,7 @@ class MqttBridge:
                 await self._pause(pause)
             unwatch()
             await self._finish()
+        self._arrivals.close()
         self._core.telemetry.mqtt_bridge = "stopped"
 
     def stop(self) -> None:
@@ -352,27 +358,45 @@ class MqttBridge:
         publishes = messages.publishes
         if any(one[2] & RETAIN for one in publishes):
             publishes = [one for one in publishes if not one[2] & RETAIN]
-        taken = self._read(publishes)
+        arrivals: list[int] = []
+        if any(one[2] & DUP for one in publishes):
+            taken = self._read_each(publishes, arrivals)
+        else:
+            taken = self._read(publishes, arrivals)
+        self._arrivals.note(publishes, arrivals)
         line.owe(size)
         self._handovers.begin(Handover(self._publisher, taken, line, messages, size))
 
-    def _read(self, publishes: Sequence[Published]) -> Taken:
+    def _read(self, publishes: Sequence[Published], arrivals: list[int]) -> Taken:
         """The readings. A message that no decoder was made for must not stop those behind it."""
         try:
-            return self._ingest.take(self._publisher, publishes)
+            return self._ingest.take(self._publisher, publishes, arrivals)
         except Exception:
-            if len(publishes) == 1:
-                logger.exception("a message to %r is left out", publishes[0][0][:80])
-                return Taken(refused={0: Reason.PAYLOAD_FORMAT_INVALID})
-            whole = Taken()
-            for i, one in enumerate(publishes):
-                part = self._read([one])
-                whole.messages += part.messages
-                whole.batches += part.batches
-                if part.refused:
-                    whole.refused[i] = part.refused[0]
-                whole.unfinished += [(i, *what[1:]) for what in part.unfinished]
-            return whole
+            arrivals.clear()
+            if len(publishes) > 1:
+                return self._read_each(publishes, arrivals)
+            logger.exception("a message to %r is left out", publishes[0][0][:80])
+            arrivals.append(0)
+            return Taken(refused={0: Reason.PAYLOAD_FORMAT_INVALID})
+
+    def _read_each(self, publishes: Sequence[Published], arrivals: list[int]) -> Taken:
+        """The readings of messages that cannot be read together."""
+        whole = Taken()
+        for i, one in enumerate(publishes):
+            arrival = self._arrivals.of(one)
+            if arrival is None:
+                came: list[int] = []
+                part = self._read([one], came)
+            else:
+                came = [arrival]
+                part = self._ingest.take_again(self._publisher, one, arrival)
+            arrivals += came
+            whole.messages += part.messages
+            whole.batches += part.batches
+            if part.refused:
+                whole.refused[i] = part.refused[0]
+            whole.unfinished += [(i, *what[1:]) for what in part.unfinished]
+        return whole
 
     def _settled(self, handovers: list[Handover]) -> None:
         """The readings are stored, or cannot be now: acknowledge them, or let them come again."""
@@ -386,17 +410,23 @@ class MqttBridge:
                 client.abandon(handover.messages)
             else:
                 self._core.telemetry.mqtt_messages_refused += len(refused)
+                if handover.peer is self._line:
+                    self._arrivals.acknowledged(handover.messages.publishes)
                 client.acknowledge(handover.messages, now)
         self._flush()
         self._woken.set()
 
     def _subscribe(self, event: Connected) -> None:
+        self._arrivals.resume(present=event.session_present)
         options = Options(qos=1, retain_handling=2 if self._client.version == V5 else 0)
         self._filters = self._wanted(event)
         stale = self._state.filters.difference(self._filters)
         if stale and event.session_present:
             self._client.unsubscribe(sorted(stale))
-        self._client.subscribe([(one, options) for one in self._filters])
+        if self._filters:
+            self._client.subscribe([(one, options) for one in self._filters])
+        else:
+            self._ready("the first worker takes the messages, for the broker cannot share them out")
 
     def _wanted(self, event: Connected) -> list[str]:
         group = self._options.group
@@ -404,10 +434,11 @@ class MqttBridge:
             shared = event.properties.shared_available != 0
             if group and not shared:
                 logger.warning(
-                    "the MQTT broker has no shared subscriptions: mqtt_bridge_group does nothing, "
-                    "and several workers would each get every message"
+                    "the MQTT broker has no shared subscriptions: mqtt_bridge_group does nothing"
                 )
             group = (group or self._options.default_group) if shared else ""
+        if not group and not self._options.first:
+            return []
         prefix = f"$share/{group}/" if group else ""
         return [prefix + one for one in self._topics.filters()]
 
@@ -421,6 +452,10 @@ class MqttBridge:
                 logger.warning(
                     "the MQTT broker grants %s at QoS 0 only: messages may be lost", name
                 )
+        self._ready(", ".join(self._filters))
+
+    def _ready(self, what: str) -> None:
+        """Everything is set up on this connection."""
         self._state.asked_for(self._filters)
         self._since = time.monotonic()
         self._commands.publish_waiting(self._since)
@@ -433,7 +468,7 @@ class MqttBridge:
             self._options.broker,
             self._state.client_id,
             "5.0" if self._client.version == V5 else "3.1.1",
-            ", ".join(self._filters),
+            what,
         )
 
     def _too_large(self, event: TooLarge) -> None:

@@ -16,7 +16,7 @@ class BridgeState:
 
     def __init__(self, path: Path, client_id: str = "") -> None:
         """`client_id` is used instead of the one that is remembered, or made."""
-        self._path = path
+        self.path = path
         self.client_id = client_id
         """This Barograph's at the broker."""
         self.filters: frozenset[str] = frozenset()
@@ -44,9 +44,9 @@ class BridgeState:
 
     def _save(self) -> None:
         content = json.dumps({"client_id": self.client_id, "filters": sorted(self.filters)})
-        new = self._path.with_suffix(".new")
+        new = self.path.with_suffix(".new")
         with new.open("w") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        new.replace(self._path)
+        new.replace(self.path)

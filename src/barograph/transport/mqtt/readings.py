@@ -104,14 +104,18 @@ class MqttIngest:
         self._last_time = 0
         self._complained: dict[str, int] = {}
 
-    def take(self, publisher: Publisher, publishes: Sequence[Published]) -> Taken:
-        """Read the messages, as far as memory answers."""
+    def take(  # noqa: PLR0915  # the hot path: a call per message would cost more than it tidies
+        self,
+        publisher: Publisher,
+        publishes: Sequence[Published],
+        arrivals: list[int] | None = None,
+    ) -> Taken:
+        """Read the messages, as far as memory answers.
+
+        `arrivals` gets, for each, the time that it has where it brings none.
+        """
         taken = Taken(messages=len(publishes))
-        registry = self._core.registry
-        if publisher.generation != registry.generation:
-            publisher.generation = registry.generation
-            publisher.targets.clear()
-        targets = publisher.targets
+        targets = self._targets(publisher)
         now = self._core.clock()
         # Values without a time must not replace each other: each gets a microsecond of its own.
         last = self._last_time if self._last_time < now + SECOND else now
@@ -133,6 +137,8 @@ class MqttIngest:
                     series.append(target.series)
                     times.append(last - last % target.step if target.step else last)
                     values.append(value)
+                    if arrivals is not None:
+                        arrivals.append(last)
                     continue
             elif target.objects and one[4] is None:
                 last = now if now > last else last + 1
@@ -142,12 +148,18 @@ class MqttIngest:
                     series += ids
                     times += [last - last % target.step if target.step else last] * len(ids)
                     values += numbers
+                    if arrivals is not None:
+                        arrivals.append(last)
                     continue
             if target.place is None or (not payload and flags & RETAIN):
                 # A command, say, or the removal of a retained message.
                 taken.messages -= 1
+                if arrivals is not None:
+                    arrivals.append(last)
                 continue
             last = max(now, last + 1 + payload.count(b",") + payload.count(b"\n"))
+            if arrivals is not None:
+                arrivals.append(last)
             known = self._read(publisher, target.place, i, one, last, taken)
             if known is not None:
                 if series:
@@ -158,6 +170,26 @@ class MqttIngest:
             taken.batches.append(Batch(series, times, values))
         self._last_time = last
         return taken
+
+    def take_again(self, publisher: Publisher, one: Published, arrival: int) -> Taken:
+        """Read a message that came before, with the time that it had then."""
+        taken = Taken(messages=1)
+        place = (self._targets(publisher).get(one[0]) or self._target(publisher, one[0])).place
+        if place is None or (not one[1] and one[2] & RETAIN):
+            taken.messages = 0
+            return taken
+        known = self._read(publisher, place, 0, one, arrival, taken)
+        if known is not None:
+            taken.batches.append(known)
+        return taken
+
+    def _targets(self, publisher: Publisher) -> dict[bytes, Target]:
+        """What is remembered of topics and still true."""
+        generation = self._core.registry.generation
+        if publisher.generation != generation:
+            publisher.generation = generation
+            publisher.targets.clear()
+        return publisher.targets
 
     def _numbers(self, device_id: int, payload: bytes) -> tuple[list[int], Iterable[float]] | None:
         """Series and values of a flat JSON object of numbers of known metrics, else None."""
