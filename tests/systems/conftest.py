@@ -10,6 +10,7 @@ from itertools import count
 
 import httpx
 import pytest
+from paho.mqtt import publish
 
 PASSWORD = "a barograph draws 1"
 _numbers = count(1)
@@ -32,7 +33,8 @@ class Server:
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline and self.process.poll() is None:
             try:
-                self.url = json.loads(announced.read_text())["url"]
+                found = json.loads(announced.read_text())
+                self.url, self.mqtt_port = found["url"], found["mqtt_port"]
                 httpx.get(self.url + "/healthz", timeout=5)
             except (OSError, ValueError, httpx.TransportError):
                 time.sleep(0.02)
@@ -41,6 +43,13 @@ class Server:
                 return
         self.process.kill()
         raise AssertionError(f"the server did not start:\n{self.log.read_text()}")
+
+    def publish(self, topic, payload, username=None, password=None):
+        """Publish over MQTT, and return when it is acknowledged."""
+        login = None if username is None else {"username": username, "password": password}
+        publish.single(
+            topic, json.dumps(payload), qos=1, hostname="127.0.0.1", port=self.mqtt_port, auth=login
+        )
 
     def stop(self):
         self.client.close()

@@ -5,7 +5,7 @@ import json
 import pytest
 
 
-def test_a_device_registered_through_one_api_is_a_device_in_all(api, client):
+def test_a_device_registered_through_one_api_is_a_device_in_all(api, client, server):
     email, user_token = api.registered()
     owner = {"Authorization": user_token}
     device_token = api.device(email, "boiler")
@@ -31,16 +31,19 @@ def test_a_device_registered_through_one_api_is_a_device_in_all(api, client):
         ),
     ]
     assert [answer.status_code for answer in sent] == [201] * 4
+    reading = {"value": 24, "ts": "2026-01-01T00:04:00Z"}
+    key = client.get(f"/api/devices/{number}", headers=owner).json()["key"]
+    server.publish(f"devices/{key}/temperature", reading, key, device_token)
 
     told = client.get(f"/stats?id={number}", headers=owner).json()["message"]
-    assert [line["Temp"] for line in told] == [20, 21, 22, 23]
-    summary = {"min": 20, "max": 23, "count": 4, "sum": 86, "median": 21.5}
+    assert [line["Temp"] for line in told] == [20, 21, 22, 23, 24]
+    summary = {"min": 20, "max": 24, "count": 5, "sum": 110, "median": 22}
     for path in (f"/stats/{number}/summary", f"/api/analytics/devices/{number}"):
         assert client.get(path, headers=owner).json()["metrics"] == {"temperature": summary}
     listed = client.get(f"/temperature/?device={number}", headers=device).json()
-    assert [one["value"] for one in listed] == [20, 21, 22, 23]
+    assert [one["value"] for one in listed] == [20, 21, 22, 23, 24]
     newest = client.get(f"/api/devices/{number}/latest", headers=owner).json()["metrics"]
-    assert newest["temperature"]["value"] == 23
+    assert newest["temperature"]["value"] == 24
     assert "boiler" in client.get("/", params={"search": "boiler"}).text
 
 
