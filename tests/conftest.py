@@ -3,6 +3,7 @@
 And, where a test is about the program as a whole, a server process as a user starts it.
 """
 
+import contextlib
 import json
 import os
 import shutil
@@ -16,6 +17,7 @@ from types import SimpleNamespace
 import httpx
 import pytest
 from hypothesis import settings
+from tests.databases import STORAGES, Storage
 
 from barograph.domain.batch import Batch
 from barograph.domain.limits import Limits
@@ -259,6 +261,13 @@ class Server:
         return self.process.wait(30)
 
 
+@pytest.fixture(scope="session")
+def storage(request):
+    """Where servers keep everything: in the data directory, unless a module says otherwise."""
+    with contextlib.closing(Storage(getattr(request, "param", STORAGES[0]))) as storage:
+        yield storage
+
+
 @pytest.fixture
 def serve(tmp_path):
     """Starts servers on the test's directory; all end with the test."""
@@ -276,16 +285,18 @@ def serve(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
+def server(tmp_path_factory, storage):
     """One server for the tests of a module."""
-    server = Server(tmp_path_factory.mktemp("server"))
+    directory = tmp_path_factory.mktemp("server")
+    server = Server(directory, **storage(directory))
     yield server
     assert server.stop() == 0, server.log.read_text()
 
 
 @pytest.fixture(scope="module")
-def guarded(tmp_path_factory):
+def guarded(tmp_path_factory, storage):
     """A server where everything needs a credential."""
-    server = Server(tmp_path_factory.mktemp("guarded"), "--auth", "required")
+    directory = tmp_path_factory.mktemp("guarded")
+    server = Server(directory, "--auth", "required", **storage(directory))
     yield server
     assert server.stop() == 0, server.log.read_text()

@@ -18,6 +18,35 @@ from barograph.stores.catalog.address import read_url
 
 BACKENDS = ("sqlite", "postgresql", "mysql")
 
+STORAGES = ("sqlite and duckdb", *BACKENDS)
+"""Where a server under test may keep everything; the first is what it does by itself."""
+
+
+on_every_database = [
+    pytest.mark.parametrize("storage", STORAGES, indirect=True, scope="session"),
+    pytest.mark.usefixtures("storage"),
+]
+"""For a module's `pytestmark`: its tests run once for each of `STORAGES`."""
+
+
+class Storage:
+    """Makes the settings that have a server keep catalog and readings in one kind of database."""
+
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
+        self._opened = contextlib.ExitStack()
+
+    def __call__(self, directory) -> dict[str, str]:
+        if self._kind == STORAGES[0]:
+            return {}
+        url = self._opened.enter_context(empty_database(self._kind, directory))
+        readings = f"sqlite:///{directory}/readings.db" if self._kind == "sqlite" else url
+        return {"BAROGRAPH_DATABASE_URL": url, "BAROGRAPH_READINGS_URL": readings}
+
+    def close(self) -> None:
+        self._opened.close()
+
+
 SERVERS = {
     "postgresql": ("BAROGRAPH_TEST_POSTGRES_URL", "postgresql://postgres@127.0.0.1:5432/postgres"),
     "mysql": ("BAROGRAPH_TEST_MYSQL_URL", "mysql://root@127.0.0.1:3306/mysql"),

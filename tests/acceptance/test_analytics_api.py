@@ -8,6 +8,9 @@ import httpx
 import numpy as np
 import pandas as pd
 import pytest
+from tests.databases import on_every_database
+
+pytestmark = on_every_database
 
 START = 1_750_000_000
 DEFAULT = {"min", "max", "count", "sum", "median"}

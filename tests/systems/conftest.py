@@ -21,6 +21,8 @@ class Server:
 
     def __init__(self, directory, **environment):
         self.log = directory / "server.log"
+        own = f"sqlite:///{directory / 'data' / 'data.db'}"
+        self.catalog_url = environment.get("BAROGRAPH_DATABASE_URL", own)
         announced = directory / "data" / "server.json"
         command = [sys.executable, "-m", "barograph", "serve", "--port", "0"]
         with self.log.open("wb") as log:
@@ -105,12 +107,13 @@ class Api:
 
 
 @pytest.fixture(scope="session")
-def started(tmp_path_factory):
+def started(tmp_path_factory, storage):
     """Starts servers with settings from the environment; all end with the tests."""
     servers = []
 
     def start(**environment):
-        server = Server(tmp_path_factory.mktemp("server"), **environment)
+        directory = tmp_path_factory.mktemp("server")
+        server = Server(directory, **storage(directory), **environment)
         servers.append(server)
         return server
 

@@ -1,6 +1,12 @@
 """The car dealer, row by row."""
 
 import pytest
+from sqlalchemy import create_engine, inspect
+from tests.databases import on_every_database
+
+from barograph.stores.catalog.address import read_url
+
+pytestmark = on_every_database
 
 CAR = {"max_speed": 280, "distance": 400, "handler": "Auto Motors", "stock": "Germany"}
 MISSING = {"Error": "Auto with that mark not found"}
@@ -196,5 +202,6 @@ def test_a_car_tells_the_newest_readings_of_what_is_fitted_to_it(api, client, se
 
 
 def test_the_database_with_all_tables_is_there_from_the_first_start(server):
-    data = server.log.parent / "data" / "data.db"
-    assert data.read_bytes().startswith(b"SQLite format 3\0")
+    engine = create_engine(read_url(server.catalog_url))
+    assert {"users", "devices", "assets", "series", "jobs"} <= {*inspect(engine).get_table_names()}
+    engine.dispose()

@@ -1,6 +1,9 @@
 """The device monitoring service, row by row: its addresses are our own API's."""
 
 import pytest
+from tests.databases import on_every_database
+
+pytestmark = on_every_database
 
 
 @pytest.fixture

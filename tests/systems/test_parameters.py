@@ -1,6 +1,9 @@
 """The parameters service, row by row."""
 
 import pytest
+from tests.databases import on_every_database
+
+pytestmark = on_every_database
 
 
 @pytest.fixture

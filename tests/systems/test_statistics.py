@@ -3,8 +3,13 @@
 import time
 
 import pytest
+from sqlalchemy import create_engine, text
+from tests.databases import on_every_database
 
 from barograph.domain.time import from_text
+from barograph.stores.catalog.address import read_url
+
+pytestmark = on_every_database
 
 START = from_text("2026-01-01T00:00:00Z") // 1_000_000
 
@@ -64,9 +69,14 @@ def test_a_bad_user_is_refused_with_422(client, body):
 
 def test_passwords_are_not_kept_readable(api, client, server):
     client.post("/users", json={"username": api.fresh("zoe"), "password": "unmistakable 42"})
-    data = server.log.parent / "data"
-    for file in data.glob("data.db*"):
+    for file in (server.log.parent / "data").glob("data.db*"):
         assert b"unmistakable 42" not in file.read_bytes()
+    engine = create_engine(read_url(server.catalog_url))
+    with engine.connect() as connection:
+        kept = [str(row) for row in connection.execute(text("SELECT * FROM users"))]
+    engine.dispose()
+    assert any("zoe" in row for row in kept)
+    assert not any("unmistakable 42" in row for row in kept)
 
 
 def test_readings_of_a_device_are_stored(api, client):

@@ -5,9 +5,12 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from tests.databases import on_every_database
 
 from barograph.domain.errors import Unavailable
 from barograph.transport.http.systems.temperature import failure
+
+pytestmark = on_every_database
 
 TOKEN = re.compile(r"[A-Za-z]{20}")
 NOT_FOUND = {"type": "ERR", "message": "Token not found!"}
