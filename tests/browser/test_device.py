@@ -155,3 +155,14 @@ def test_what_is_folded_is_for_everyone_too(car, open_page, theme, width):
     expect(figure(page, "speed", "count")).to_be_visible()
     page.evaluate("document.querySelectorAll('details').forEach((one) => one.open = true)")
     check(page)
+
+
+def test_a_command_is_sent_and_its_state_follows(server, open_page):
+    device = server.post("/api/devices/", {"name": "Pump", "key": "pump"})
+    page = open_page(f"{server.url}/ui/devices/{device['id']}")
+    field = page.get_by_label("Command", exact=True)
+    field.fill('{"relay": "on"}')
+    page.get_by_role("button", name="Send", exact=True).click()
+    expect(page.locator("#exchange")).to_contain_text('{"relay": "on"}')
+    expect(page.locator("#exchange .state")).to_have_text("waiting for the device")
+    expect(field).to_have_value("")

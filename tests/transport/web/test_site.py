@@ -143,3 +143,14 @@ def test_every_text_has_a_russian_translation():
 def test_values_are_short_and_in_the_readers_notation(value, english, russian):
     assert LANGUAGES["en"].value(value) == english
     assert LANGUAGES["ru"].value(value) == russian
+
+
+def test_the_pages_can_be_installed(browser):
+    found = re.search(r'<link rel="manifest" href="([^"]+)"', browser.get("/").text)[1]
+    answer = browser.get(found)
+    assert answer.headers["content-type"] == "application/manifest+json"
+    manifest = answer.json()
+    assert (manifest["start_url"], manifest["display"]) == ("/", "standalone")
+    for icon in manifest["icons"]:
+        picture = browser.get(found.rpartition("/")[0] + "/" + icon["src"])
+        assert (picture.status_code, picture.headers["content-type"]) == (200, icon["type"])

@@ -65,8 +65,15 @@ setInterval(() => {
   window.htmx.ajax("GET", exchange.dataset.exchange, { source: exchange, target: exchange, swap: "outerHTML" });
 }, 3000);
 
+// A command that was taken leaves its field; one that was refused stays to be mended.
+const command = document.getElementById("command");
+let sending = false;
+command?.form.addEventListener("submit", () => { sending = true; });
+
 // A new token stands in the snippets at once.
 document.addEventListener("htmx:after:swap", () => {
+  if (sending && !document.querySelector("#exchange .problem")) command.value = "";
+  sending = false;
   const token = document.querySelector("#token-panel #token")?.textContent;
   if (!token) return;
   for (const code of document.querySelectorAll("#connect pre code")) code.textContent = code.textContent.replaceAll("YOUR_DEVICE_TOKEN", token);
