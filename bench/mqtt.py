@@ -148,16 +148,18 @@ def throwing(here: Path, given: argparse.Namespace) -> None:
         ):
             mine = [replace(one, topic=topic.format(one.topic)) for one in logins]
             apart(thrown, server.mqtt_port, mine, payload, given.messages // 10)
-            rates = []
+            rates, costs = [], []
             for _ in range(given.rounds):
-                before = stored(server)
+                before, cpu = stored(server), server.cpu_seconds()
                 sent = apart(thrown, server.mqtt_port, mine, payload, given.messages)
                 while stored(server) - before < sent.messages:
                     if time.perf_counter() > sent.ended + _PATIENCE_SECONDS:
                         raise RuntimeError("not everything was stored")
                     time.sleep(0.005)
                 rates.append(sent.messages / (time.perf_counter() - sent.began))
-            print(f"QoS 0, {kind}: {statistics.median(rates):,.0f} stored/s", flush=True)
+                costs.append((server.cpu_seconds() - cpu) / sent.messages * 1e6)
+            rate, cost = statistics.median(rates), statistics.median(costs)
+            print(f"QoS 0, {kind}: {rate:,.0f} stored/s, {cost:.2f} us of CPU each", flush=True)
 
 
 def pacing(here: Path, given: argparse.Namespace) -> None:

@@ -207,3 +207,30 @@ def test_a_flood_is_not_read_beyond_its_bound_while_others_are_served(core, gate
         total += whole + bool(rest)
     assert core.telemetry.readings_committed == total + 1
     assert core.telemetry.writes_overloaded > 0
+
+
+def test_a_defect_in_a_decoder_costs_its_message_only(core, listening, caplog):
+    ingest = core.ingest
+
+    class Broken:
+        def __getattr__(self, name):
+            return getattr(ingest, name)
+
+        def known(self, device, batch):
+            if "bad" in batch.metrics:
+                raise ZeroDivisionError
+            return ingest.known(device, batch)
+
+    client = listening()
+    client.send(*publishes(1))
+    client.receive()
+    core.ingest = Broken()
+    client.send(
+        *(
+            p.Publish(f"devices/a/{metric}", b'{"value": 1}', 1, packet_id=i)
+            for i, metric in enumerate(["x", "bad", "y"], 2)
+        )
+    )
+    answers = [client.receive() for _ in range(3)]
+    assert [(one.packet_id, one.reason) for one in answers] == [(2, 0), (3, 0x99), (4, 0)]
+    assert "is left out" in caplog.text

@@ -51,6 +51,8 @@ logger = logging.getLogger(__name__)
 _BACKLOG = 2048
 _THREADS = 4
 _SWEEP_SECONDS = 0.25
+_ENFORCE_SECONDS = 1.0
+"""How often sockets are looked at that take nothing; there may be thousands."""
 _CREDENTIALS_SECONDS = 30.0
 """How often credentials that may expire are looked at; revoked ones are noticed at once."""
 _UNSTORED_CHANGES_MAX = 50_000
@@ -91,7 +93,7 @@ class MqttListener:
         self._looked_at = 0.0
         # The engine's clock: it must not jump while the program runs, and go on over a restart.
         self._epoch = core.clock() / 1e6 - time.monotonic()
-        self._started = self._told_at = self._now()
+        self._started = self._told_at = self._enforced_at = self._now()
         self._stopping: asyncio.Event | None = None
         self._held: list[Peer] = []
         self._said_full = -_SAY_SECONDS
@@ -226,7 +228,7 @@ class MqttListener:
 
     def _take(self, peer: Peer, messages: Batch, size: int) -> None:
         self._core.telemetry.mqtt_received += len(messages.publishes)
-        taken = self._ingest.take(peer.publisher, messages.publishes)
+        taken = self._ingest.take_safely(peer.publisher, messages.publishes)
         peer.owe(size)
         self._handovers.begin(Handover(peer.publisher, taken, peer, messages, size))
 
@@ -372,8 +374,10 @@ class MqttListener:
                 self._looked_at = now
                 self._end_invalid(now)
             self._carry_out()
-            for peer in tuple(self._peers.values()):
-                peer.enforce(self._loop.time())
+            if now - self._enforced_at > _ENFORCE_SECONDS:
+                self._enforced_at = now
+                for peer in tuple(self._peers.values()):
+                    peer.enforce(self._loop.time())
             self._hold_while_full()
             if now - self._told_at > SYS_SECONDS:
                 self._told_at = now

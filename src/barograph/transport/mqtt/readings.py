@@ -104,6 +104,24 @@ class MqttIngest:
         self._last_time = 0
         self._complained: dict[str, int] = {}
 
+    def take_safely(self, publisher: Publisher, publishes: Sequence[Published]) -> Taken:
+        """`take`; a message that no decoder was made for costs itself only."""
+        try:
+            return self.take(publisher, publishes)
+        except Exception:
+            if len(publishes) == 1:
+                logger.exception("a message to %r is left out", publishes[0][0][:80])
+                return Taken(refused={0: Reason.PAYLOAD_FORMAT_INVALID}, messages=1)
+        whole = Taken()
+        for i, one in enumerate(publishes):
+            part = self.take_safely(publisher, [one])
+            whole.messages += part.messages
+            whole.batches += part.batches
+            if part.refused:
+                whole.refused[i] = part.refused[0]
+            whole.unfinished += [(i, *what[1:]) for what in part.unfinished]
+        return whole
+
     def take(  # noqa: PLR0915  # the hot path: a call per message would cost more than it tidies
         self,
         publisher: Publisher,
