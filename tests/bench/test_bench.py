@@ -59,6 +59,13 @@ def test_an_unknown_name_is_refused():
                 not Path("/usr/bin/chromium").exists(), reason="/usr/bin/chromium is missing"
             ),
         ),
+        (
+            [
+                *("sql_stores", "--rounds", "1", "--batches", "1", "--batch", "100"),
+                *("--readings", "50000", "--times", "1"),
+            ],
+            "SQLite: the month",
+        ),
         (["load", "--households", "3", "--seconds", "3"], "POST readings, one"),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",

@@ -127,8 +127,9 @@ def _alone(connection: Connection) -> Iterator[None]:
 def _add_months(connection: Connection, months: Sequence[int]) -> None:
     """Divide the last partition, which takes whatever comes, at the end of each month.
 
-    This is quick while that one is empty. It needs a moment without questions: where none comes,
-    the readings go into the last partition and it is divided another time.
+    That is quick while it is empty, so it is done a month ahead; and it needs a moment without
+    questions. Where none comes the readings go into the last partition, which then stays whole:
+    to divide it would copy them, and nobody could write meanwhile.
     """
     top = connection.scalar(
         text(
@@ -140,6 +141,9 @@ def _add_months(connection: Connection, months: Sequence[int]) -> None:
     new = [month for month in months if month_start(month + 1) > int(top or 0)]
     if not new:
         return
+    if connection.scalar(text("SELECT 1 FROM readings PARTITION (later) LIMIT 1")) is not None:
+        return
+    new.append(new[-1] + 1)
     parts = [f"PARTITION {_name(one)} VALUES LESS THAN ({month_start(one + 1)})" for one in new]
     parts.append("PARTITION later VALUES LESS THAN MAXVALUE")
     try:
@@ -149,7 +153,7 @@ def _add_months(connection: Connection, months: Sequence[int]) -> None:
     except OperationalError as error:
         if error.orig is None or error.orig.args[0] != _LOCK_TIMEOUT:
             raise
-        _log.info("readings are too busy for a new partition; it is made another time")
+        _log.warning("the readings were too busy to make a partition for another month")
 
 
 def _name(month: int) -> str:
@@ -193,7 +197,8 @@ DIALECT = Dialect(
     " WHERE table_schema = DATABASE() AND table_name = 'readings'",
     reading_session=(_READING_SESSION,),
     writing_session=(f"SET innodb_lock_wait_timeout = 10, lock_wait_timeout = 5, {_MODE}",),
-    driver_options={"read_timeout": 120, "write_timeout": 120},
+    # Longer than any statement takes, a removal of many readings included.
+    driver_options={"read_timeout": 300, "write_timeout": 300},
     no_backup="readings in MariaDB and MySQL are not copied by Barograph: use mariadb-dump "
     "--single-transaction, or the server's binary log",
 )

@@ -6,6 +6,7 @@ questions; where it is wrong the database says so, and the long way is taken.
 """
 
 import contextlib
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -40,6 +41,9 @@ _WHAT = "readings' database"
 _SERIES_MAX = 2**31
 _WRITING_CONNECTIONS = 3
 _FULL_SECONDS = 10.0
+_COUNTED_SECONDS = 0.5
+"""A count that took longer is kept, so many times as long as it took:"""
+_COUNTS_KEPT_FACTOR = 20
 _UNKNOWN = np.iinfo(np.int64).max
 
 
@@ -77,6 +81,9 @@ class SqlReadingStore:
         self._full_at: float | None = None
         """When the disk was last found full, until something is stored again."""
         options = self._dialect.driver_options
+        self._counting = threading.Lock()
+        self._counts: dict[int, int] = {}
+        self._counts_until = 0.0
         with contextlib.ExitStack() as opened:
             self._writing = Database(
                 address, _WRITING_CONNECTIONS, what=_WHAT, driver_options=options
@@ -299,8 +306,20 @@ class SqlReadingStore:
         return frozenset(self._reading.read(lambda tx: reading.with_texts(tx, ids)))
 
     def counts(self) -> dict[int, int]:
-        """How many readings each series holds."""
-        return self._reading.read(reading.counts)
+        """How many readings each series holds.
+
+        They are counted, which takes a second for some ten million. An answer that took long to get
+        is given again for a while, so that counting never takes more than a part of the time.
+        """
+        with self._counting:
+            now = time.monotonic()
+            if now < self._counts_until:
+                return dict(self._counts)
+            self._counts = self._reading.read(reading.counts)
+            took = time.monotonic() - now
+            if took > _COUNTED_SECONDS:
+                self._counts_until = time.monotonic() + _COUNTS_KEPT_FACTOR * took
+            return dict(self._counts)
 
     # Keeping
 
