@@ -118,6 +118,7 @@ class RabbitMQ(Broker):
                 f"listeners.tcp.1 = 127.0.0.1:{self._amqp_port}\n"
                 f"mqtt.listeners.tcp.1 = 127.0.0.1:{self.port}\n"
                 "mqtt.allow_anonymous = false\n"
+                "mqtt.prefetch = 1000\n"
                 f"default_user = {self.username}\ndefault_pass = {self.password}\n"
             ),
             "enabled_plugins": "[rabbitmq_mqtt].\n",

@@ -202,7 +202,7 @@ class Publisher:
         while not self._stop.is_set():
             self._next()
             if self.sent % 50 == 0:
-                self._stop.wait(0.02)
+                self._stop.wait(0.2)
 
     def _next(self):
         self._room.acquire()

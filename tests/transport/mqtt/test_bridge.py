@@ -193,6 +193,12 @@ class Broker:
             link.grant()
         return link
 
+    def know_no_5(self):
+        """Refuse the next connection as a broker does that is older than 5.0."""
+        link = self.meet()
+        assert link.version == p.V5
+        link.socket.sendall(b"\x20\x02\x00\x01")
+
     def meet(self):
         """The next connection and its CONNECT."""
         link = Link(self.socket.accept()[0])
@@ -395,9 +401,7 @@ class TestConnecting:
 
     def test_a_broker_without_5_0_gets_3_1_1(self, bridging, broker):
         bridge = bridging()
-        old = broker.meet()
-        assert old.version == p.V5
-        old.socket.sendall(b"\x20\x02\x00\x01")
+        broker.know_no_5()
         link = broker.accept()
         assert (link.version, link.subscribed) == (p.V3, ["devices/#"])
         bridge.until("")
@@ -405,12 +409,38 @@ class TestConnecting:
         assert broker.meet().version == p.V3
 
     def test_so_does_one_that_just_hangs_up(self, bridging, broker):
-        bridging()
+        bridge = bridging()
         broker.meet().close()
+        probe = broker.accept(subscribe=False)
+        assert probe.version == p.V3
+        assert probe.receive() == p.Disconnect()
+        broker.meet().close()
+        link = broker.accept()
+        assert link.version == p.V3
+        bridge.until("")
+        link.close()
         link = broker.meet()
         assert link.version == p.V3
         link.close()
         assert broker.meet().version == p.V5
+
+    def test_one_that_was_only_starting_gets_5_0(self, bridging, broker):
+        bridge = bridging()
+        broker.meet().close()
+        broker.accept(subscribe=False).close()
+        assert broker.accept().version == p.V5
+        bridge.until("")
+
+    def test_a_defect_in_the_bridge_ends_nothing_else(self, bridging, broker, caplog):
+        bridge = bridging()
+        link = broker.accept()
+        bridge.until("")
+        working, bridge.bridge._tick = bridge.bridge._tick, None
+        link.close()
+        bridge.until("the bridge failed")
+        bridge.bridge._tick = working
+        broker.accept()
+        bridge.until("")
 
     def test_a_refusal_is_told_and_tried_again(self, bridging, broker, caplog):
         bridge = bridging()
@@ -468,7 +498,7 @@ class TestSubscribing:
     @pytest.mark.parametrize(("group", "prefix"), [("", ""), ("mine", "$share/mine/")])
     def test_for_3_1_1_only_a_group_that_is_set_counts(self, bridging, broker, group, prefix):
         bridging(group=group)
-        broker.meet().close()
+        broker.know_no_5()
         assert broker.accept().subscribed == [f"{prefix}devices/#"]
 
     def test_what_is_no_longer_wanted_is_unsubscribed(self, bridging, broker):
@@ -665,7 +695,7 @@ class TestReadings:
     ):
         fleet.device("a")
         bridging()
-        broker.meet().close()
+        broker.know_no_5()
         link = broker.accept()
         link.publish("devices/device-1/data", b"x" * 1_000_000, 1)
         link.publish("devices/device-1/x", timed(1), 2)

@@ -163,6 +163,8 @@ class MqttBridge:
         """Why we left, where it was our decision."""
         self._answered = False
         """Whether the broker said anything on this connection."""
+        self._probe = False
+        """Whether that is all we want to know."""
         self._version = V5
         """What the broker speaks, as far as we know."""
         self._since = 0.0
@@ -188,6 +190,10 @@ class MqttBridge:
                     trouble = await self._connection()
                 except _NotNow as error:
                     trouble = str(error)
+                except Exception:
+                    # Whatever defect this is, the rest of the program must outlive it.
+                    logger.exception("the bridge failed")
+                    trouble = "the bridge failed; the log has the details"
                 if self._stop.is_set():
                     break
                 if self._since and time.monotonic() - self._since > _LASTING_SECONDS:
@@ -214,15 +220,26 @@ class MqttBridge:
         if name != self._publisher.name:
             self._publisher = Publisher(name, _TOPICS_MAX)
         self._generation = self._core.registry.generation
-        end = await self._speak(self._version)
-        unknown = end.reason is Reason.UNSUPPORTED_PROTOCOL_VERSION or not self._answered
-        if unknown and self._version == V5 and not self._stop.is_set():
-            # A broker without 5.0 says so, or just hangs up.
+        answered = await self._speak(self._version)
+        if self._version == V3:
+            if not answered:
+                self._version = V5
+        elif not self._stop.is_set() and await self._is_older(answered):
             self._version = V3
-            end = await self._speak(V3)
-        if not self._answered:
-            self._version = V5
-        return _words_of(end)
+            await self._speak(V3)
+        return _words_of(self._closed)
+
+    async def _is_older(self, answered: bool) -> bool:  # noqa: FBT001  # only asked above
+        """Whether the broker does not know 5.0, after a connection in it ended.
+
+        It says so, or just hangs up. But so does one that starts, or whatever stands before it:
+        it has to do that again right after it answered in 3.1.1.
+        """
+        if answered:
+            return self._closed.reason is Reason.UNSUPPORTED_PROTOCOL_VERSION
+        if not await self._speak(V3, probe=True) or self._stop.is_set():
+            return False
+        return not await self._speak(V5) and not self._stop.is_set()
 
     async def _publisher_name(self) -> str:
         """Who the messages are from, as `MqttAccess` knows them."""
@@ -239,10 +256,13 @@ class MqttBridge:
             raise _NotNow(f"the user {name!r} (mqtt_bridge_user) is a viewer and writes nothing")
         return f"user:{user.id}"
 
-    async def _speak(self, version: int) -> Closed:
-        """Connect with this version, and go on until the connection ends; returns how it did."""
+    async def _speak(self, version: int, *, probe: bool = False) -> bool:
+        """Connect with this version, and go on until the connection ends; `_closed` says how.
+
+        A `probe` ends it once the broker answered. Returns whether it did.
+        """
         broker, client = self._options.broker, self._client
-        self._answered, self._refused = False, ""
+        self._answered, self._refused, self._probe = False, "", probe
         self._closed = Closed(Reason.UNSPECIFIED_ERROR, "the broker closed the connection")
         line = await self._dial()
         expiry = Properties(session_expiry=self._options.session_seconds)
@@ -268,7 +288,7 @@ class MqttBridge:
             line.abort()
             self._line = None
             self._see_to(line, client.lost(), 0)
-        return self._closed
+        return self._answered
 
     async def _dial(self) -> _Line:
         broker = self._options.broker
@@ -339,6 +359,8 @@ class MqttBridge:
             match event:
                 case Batch():
                     self._take(line, event, size)
+                case Connected() if self._probe:
+                    self._client.disconnect()
                 case Connected() if not self._client.closed:
                     self._subscribe(event)
                 case Subscribed():
