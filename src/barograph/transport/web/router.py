@@ -2,7 +2,6 @@
 
 from fastapi import APIRouter, Request, Response
 
-from barograph.domain.errors import NotFound
 from barograph.services.core import Core
 from barograph.services.system import System
 from barograph.transport.web import (
@@ -26,7 +25,7 @@ from barograph.transport.web import (
 from barograph.transport.web import system as system_page
 from barograph.transport.web.mqtt_docs import Describe
 from barograph.transport.web.session import Visits
-from barograph.transport.web.site import Site, page_route
+from barograph.transport.web.site import Site, finished, not_found, page_route
 from barograph.transport.web.snippets import MqttAddress
 
 _PARTS = (
@@ -71,29 +70,31 @@ def router(
         pages.include_router(system_page.router(visits, options, system, retention))
     if newest_page:
         pages.include_router(newest.router(site, visits, options))
-    pages.include_router(_static_files(site, options))
+    pages.include_router(_static_files(site))
     pages.include_router(mqtt_docs.router(site, visits, options, describe_mqtt))
     pages.include_router(api_docs.router(options))
     return pages
 
 
-def _static_files(site: Site, options: dict[str, object]) -> APIRouter:
-    pages = APIRouter(prefix="/ui/static", **options)  # type: ignore[arg-type]  # see router()
+def _static_files(site: Site) -> APIRouter:
+    """The files, by a plain route: a page loads a dozen, and there is nothing to check."""
+    pages = APIRouter()
 
-    @pages.get("/{version}/{name:path}")
-    async def static(request: Request, version: str, name: str) -> Response:
-        file = site.statics.get(name)
+    async def static(request: Request) -> Response:
+        file = site.statics.get(request.path_params["name"])
         if file is None:
-            raise NotFound("there is no such file")
+            return not_found(site, request)
         # An address with another version is from a page of before; it gets what there is now.
+        latest = request.path_params["version"] == site.statics.version
         lasting = "public, max-age=31536000, immutable"
-        headers = {
-            "Cache-Control": lasting if version == site.statics.version else "no-cache",
-            "Vary": "Accept-Encoding",
-        }
+        headers = {"Cache-Control": lasting if latest else "no-cache", "Vary": "Accept-Encoding"}
+        body = file.plain
         if "gzip" in request.headers.get("accept-encoding", ""):
             headers["Content-Encoding"] = "gzip"
-            return Response(file.gzipped, media_type=file.content_type, headers=headers)
-        return Response(file.plain, media_type=file.content_type, headers=headers)
+            body = file.gzipped
+        return finished(request, Response(body, media_type=file.content_type, headers=headers))
 
+    pages.add_route(
+        "/ui/static/{version}/{name:path}", static, methods=["GET"], include_in_schema=False
+    )
     return pages

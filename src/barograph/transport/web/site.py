@@ -266,13 +266,23 @@ def page_route(site: Site) -> type[APIRoute]:
                         422,
                         marked("The address or the form is not one of this page's."),
                     )
-                response.headers.update(_HEADERS)
-                response.headers.setdefault("Cache-Control", "no-store")
-                return _compressed(request, response)
+                return finished(request, response)
 
             return handle
 
     return PageRoute
+
+
+def finished(request: Request, response: Response) -> Response:
+    """The response with the headers that every answer of the pages has."""
+    response.headers.update(_HEADERS)
+    response.headers.setdefault("Cache-Control", "no-store")
+    return _compressed(request, response)
+
+
+def not_found(site: Site, request: Request) -> Response:
+    """The page that says so."""
+    return finished(request, _error_page(site, request, 404, marked("there is no such file")))
 
 
 def _compressed(request: Request, response: Response) -> Response:

@@ -2,10 +2,6 @@
 
 import { formatValue } from "./format.js";
 import { stripOptions } from "./strip.js";
-import { drawStates, drawLegend, stateAt } from "./states.js";
-import { savePng } from "./png.js";
-import { markTrack } from "./track.js";
-import { turnable } from "./space.js";
 import { onReading } from "./live.js";
 
 const { uPlot } = window;
@@ -17,6 +13,8 @@ const figures = document.getElementById("figures");
 const status = document.querySelector("[data-chart-status]");
 const strips = new Map();
 const view = {};
+// What most pages do not show is loaded by those that do.
+const states = section?.querySelector("[data-timeline]") ? await import("./states.js") : null;
 let loading = null;
 let retry = 0;
 let loadedAt = 0;
@@ -47,11 +45,14 @@ if (section) {
     news = true;
     if (retry) load();
   });
-  document.addEventListener("htmx:after:swap", () => turnable());
-  turnable();
+  document.addEventListener("htmx:after:swap", turn);
+  turn();
   const png = section.querySelector("[data-png]");
   png.hidden = false;
-  png.addEventListener("click", () => savePng(section, strips.values(), view, moment));
+  png.addEventListener("click", async () => {
+    const { savePng } = await import("./png.js");
+    savePng(section, strips.values(), view, moment);
+  });
   setInterval(move, 500);
   view.figures = figures.querySelector("[data-figures-later]") ? null : view.query;
   load();
@@ -78,6 +79,10 @@ document.addEventListener("htmx:after:swap", () => {
   if (!token) return;
   for (const code of document.querySelectorAll("#connect pre code")) code.textContent = code.textContent.replaceAll("YOUR_DEVICE_TOKEN", token);
 });
+
+async function turn() {
+  if (document.querySelector("[data-space]")) (await import("./space.js")).turnable();
+}
 
 function setPeriod(start, end) {
   Object.assign(view, { start, end, length: end - start });
@@ -170,8 +175,8 @@ function drawTimeline({ metric, spans, pens }) {
   // A metric of numbers that had texts in another period needs a page that knows.
   if (!strip?.timeline) return;
   Object.assign(strip, { spans, pens });
-  drawStates(strip, view, moment);
-  drawLegend(strip);
+  states.drawStates(strip, view, moment);
+  states.drawLegend(strip);
 }
 
 function build(strip) {
@@ -239,7 +244,7 @@ function move() {
       });
       if (strip.spans?.length) {
         strip.spans.at(-1)[1] = now;
-        drawStates(strip, view, moment);
+        states.drawStates(strip, view, moment);
       }
     }
     writeEnds();
@@ -267,9 +272,9 @@ function read(strip, plot) {
 /** What the states and the track were at a moment that the cursor points at. */
 function readStates(time) {
   for (const { figure, spans, timeline } of strips.values()) {
-    if (timeline && spans) figure.querySelector("[data-read]").textContent = time === null ? "" : stateAt(spans, time, timeline);
+    if (timeline && spans) figure.querySelector("[data-read]").textContent = time === null ? "" : states.stateAt(spans, time, timeline);
   }
-  markTrack(time);
+  if (document.querySelector("[data-track]")) import("./track.js").then(({ markTrack }) => markTrack(time));
 }
 
 function zoom(plot) {
