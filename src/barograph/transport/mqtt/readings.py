@@ -8,7 +8,7 @@ runs on a thread.
 """
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -42,6 +42,9 @@ _COMPLAINTS_REMEMBERED_MAX = 10_000
 _UNKNOWN = -1
 _NAN = float("nan")
 _decode_numbers = msgspec.json.Decoder(dict[str, float]).decode
+"""Reads flat JSON objects of numbers."""
+_NOT_NUMBERS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, KeyError)
+"""What says that a payload is none: no JSON, a text in it, a time, or a metric not known yet."""
 
 
 class Target:
@@ -134,6 +137,7 @@ class MqttIngest:
         """
         taken = Taken(messages=len(publishes))
         targets = self._targets(publisher)
+        series_of = self._core.registry.series_of
         now = self._core.clock()
         # Values without a time must not replace each other: each gets a microsecond of its own.
         last = self._last_time if self._last_time < now + SECOND else now
@@ -160,12 +164,15 @@ class MqttIngest:
                     continue
             elif target.objects and one[4] is None:
                 last = now if now > last else last + 1
-                found = self._numbers(target.objects, payload)
-                if found is not None:
-                    ids, numbers = found
-                    series += ids
-                    times += [last - last % target.step if target.step else last] * len(ids)
-                    values += numbers
+                count = len(series)
+                try:
+                    numbers = _decode_numbers(payload)
+                    series += map(series_of(target.objects).__getitem__, numbers)
+                except _NOT_NUMBERS:
+                    del series[count:]
+                else:
+                    times += [last - last % target.step if target.step else last] * len(numbers)
+                    values += numbers.values()
                     if arrivals is not None:
                         arrivals.append(last)
                     continue
@@ -208,15 +215,6 @@ class MqttIngest:
             publisher.generation = generation
             publisher.targets.clear()
         return publisher.targets
-
-    def _numbers(self, device_id: int, payload: bytes) -> tuple[list[int], Iterable[float]] | None:
-        """Series and values of a flat JSON object of numbers of known metrics, else None."""
-        try:
-            found = _decode_numbers(payload)
-            ids = self._core.registry.series_of(device_id)
-            return [ids[metric] for metric in found], found.values()
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, KeyError):
-            return None  # a new metric, a time, a text, or no JSON at all
 
     def _read(
         self, publisher: Publisher, place: Place, i: int, one: Published, now: int, taken: Taken
