@@ -1,5 +1,8 @@
 """The parameters service, row by row."""
 
+import subprocess
+import sys
+
 import pytest
 from tests.databases import on_every_database
 
@@ -249,3 +252,17 @@ def test_a_name_is_shown_and_not_run(client, api):
     page = client.get(f"/last?device={key}", headers={"Accept": "text/html"}).text
     assert "<img" not in page
     assert "<b>attic" not in page
+
+
+def test_the_test_device_sends_plausible_data_over_mqtt(server, client):
+    directory = server.log.parent / "data"
+    command = [sys.executable, "-m", "barograph", "simulate", "--mqtt", "--devices", "1"]
+    command += ["--every", "1s", "--count", "2", "--data-dir", str(directory)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+    assert done.returncode == 0, done.stderr
+    made = client.get("/api/devices?limit=1000").json()["items"]
+    (key,) = [one["key"] for one in made if one["attributes"].get("simulated")]
+    told = client.get("/last", params={"device": key}).json()
+    assert told
+    listed = client.get(f"/{told[0]['parameter']}/", params={"device": key}).json()
+    assert len(listed) == 2
