@@ -19,7 +19,7 @@ from pathlib import Path
 from bench.connection import Connection, request
 from bench.processes import Server, asgi, barograph
 
-_SCRIPT = """
+SCRIPT = """
 wrk.method = "POST"
 wrk.body = '{"temperature": 21.5}'
 wrk.headers["Content-Type"] = "application/json"
@@ -33,10 +33,12 @@ end
 """
 
 
-def load(server: Server, script: Path, connections: int, seconds: float) -> tuple[float, ...]:
+def load(
+    server: Server, script: Path, connections: int, seconds: float, device_id: int = 1
+) -> tuple[float, ...]:
     """Requests per second, CPU microseconds per request, milliseconds within which 99 % are."""
     before = server.cpu_seconds()
-    url = f"http://127.0.0.1:{server.port}/api/devices/1/data"
+    url = f"http://127.0.0.1:{server.port}/api/devices/{device_id}/data"
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "-s", str(script), url]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     found = re.search(r"REQUESTS (\d+) SECONDS ([\d.]+) FAILED (\d+) P99 ([\d.]+)", said)
@@ -77,7 +79,7 @@ def main() -> None:
             for _ in range(given.rounds):
                 for name, (server, token) in servers.items():
                     script = here / f"{name}.lua"
-                    script.write_text(_SCRIPT.replace("TOKEN", token))
+                    script.write_text(SCRIPT.replace("TOKEN", token))
                     runs[name].append(load(server, script, connections, given.seconds))
             tell(connections, runs)
 

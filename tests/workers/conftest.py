@@ -58,6 +58,7 @@ def workers(directory, way, *options, ends=0, **environment):
         if redis:
             given.setdefault("BAROGRAPH_REDIS_URL", REDIS)
         server = Workers(directory, "--workers", "2", "--mqtt-port", "0", *options, **given)
+        server.environment = given
         try:
             yield server
         finally:
