@@ -6,8 +6,9 @@ from functools import cached_property
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
+import msgspec
 from fastapi import APIRouter, Depends
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.responses import HTMLResponse, Response
 
 from barograph.domain.batch import Reading
 from barograph.domain.errors import Forbidden, InvalidInput
@@ -325,8 +326,9 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
         )
 
     @pages.get("/chart")
-    def chart(visit: Annotated[Visit, Depends(visits.known)], device_id: int) -> JSONResponse:
-        return JSONResponse(_Shown(core, visit, device_id).chart())
+    def chart(visit: Annotated[Visit, Depends(visits.known)], device_id: int) -> Response:
+        course = _Shown(core, visit, device_id).chart()
+        return Response(msgspec.json.encode(course), media_type="application/json")
 
     @pages.get("/figures")
     def figures_page(
