@@ -1,5 +1,7 @@
 """The measurements run, with next to nothing to measure; what they find is not judged here."""
 
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -51,6 +53,14 @@ def test_an_unknown_name_is_refused():
                 *("--messages", "2000", "--paced", "5", "--idle", "5"),
             ],
             "idle connections",
+        ),
+        pytest.param(
+            ["mqtt_bridge", "--rounds", "1", "--messages", "300"],
+            "ratio",
+            marks=pytest.mark.skipif(
+                shutil.which("mosquitto") is None and os.environ.get("CI") != "true",
+                reason="mosquitto is not installed",
+            ),
         ),
         pytest.param(
             ["page", "--readings", "3000", "--devices", "2", "--times", "1"],

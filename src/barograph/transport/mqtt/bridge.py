@@ -224,12 +224,12 @@ class MqttBridge:
         if self._version == V3:
             if not answered:
                 self._version = V5
-        elif not self._stop.is_set() and await self._is_older(answered):
+        elif not self._stop.is_set() and await self._is_older(answered=answered):
             self._version = V3
             await self._speak(V3)
         return _words_of(self._closed)
 
-    async def _is_older(self, answered: bool) -> bool:  # noqa: FBT001  # only asked above
+    async def _is_older(self, *, answered: bool) -> bool:
         """Whether the broker does not know 5.0, after a connection in it ended.
 
         It says so, or just hangs up. But so does one that starts, or whatever stands before it:
