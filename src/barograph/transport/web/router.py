@@ -12,6 +12,7 @@ from barograph.transport.web import (
     device,
     device_changes,
     device_exchange,
+    installing,
     inventory,
     mqtt_docs,
     newest,
@@ -42,6 +43,7 @@ _PARTS = (
     analytics,
     dashboards,
     reports,
+    installing,
 )
 
 

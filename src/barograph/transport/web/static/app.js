@@ -37,6 +37,9 @@ document.getElementById("dialog")?.addEventListener("close", (event) => {
   if (added) location.reload();
 });
 
+// It answers with a page of ours while the server cannot be reached.
+if ("serviceWorker" in navigator) navigator.serviceWorker.register("/sw.js").catch(() => {});
+
 function toggleTheme(event, button) {
   event.preventDefault();
   const order = ["auto", "light", "dark"];
