@@ -27,6 +27,8 @@ from bench.processes import Server, barograph, free_port, running
 PAYLOAD = b'{"temperature":21.5}'
 _PATIENCE_SECONDS = 120
 _WARM_SECONDS = 0.5
+_DEVICES = 100
+"""That the connections share which publish once a second."""
 
 
 def devices(server: Server, count: int) -> list[Login]:
@@ -165,7 +167,8 @@ def throwing(here: Path, given: argparse.Namespace) -> None:
 def pacing(here: Path, given: argparse.Namespace) -> None:
     """Many that publish once a second."""
     with barograph(here / "paced") as server:
-        logins = devices(server, given.paced)
+        made = devices(server, min(given.paced, _DEVICES))
+        logins = [replace(made[i % len(made)], client_id=f"paced-{i}") for i in range(given.paced)]
         apart(paced, server.mqtt_port, logins, PAYLOAD, 2.0, server.pid)
         sent = apart(paced, server.mqtt_port, logins, PAYLOAD, 5 * given.seconds, server.pid)
         share = sent.cpu_seconds / (sent.ended - sent.began)

@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 _OVERLOADED_SECONDS = 0.05
 _RETRY_SECONDS_MAX = 5.0
 _FEW = 32
-_GATHER_SECONDS = 0.005
+_GATHER_SECONDS = 0.01
 """Where more than a few clients send, each now and then, their messages are committed at most so
 often: a commit costs as much as many messages. Who waits for each answer is not kept waiting."""
 
