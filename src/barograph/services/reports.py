@@ -8,7 +8,7 @@ from barograph.domain.errors import Forbidden, NotFound
 from barograph.domain.job import Job
 from barograph.domain.limits import Limits
 from barograph.domain.report import Delivery, Form, Report
-from barograph.domain.user import Principal, require_member
+from barograph.domain.user import Principal, require_member, require_user
 from barograph.ports.catalog import Catalog, Page
 from barograph.ports.clock import Clock
 from barograph.services.jobs import JobService
@@ -44,6 +44,8 @@ class ReportService:
         `Forbidden`, `TooManyRequests`.
         """
         require_person(principal)
+        # A report is kept: a token that reads only asks for none.
+        require_user(principal, principal.user_id or 0, write=True)
         check_name("name", name)
         given = {"key": secrets.token_hex(16), "name": name, "now": self._clock(), "asked": asked}
         return self._jobs.ask(principal, ReportMaking.KIND, given)

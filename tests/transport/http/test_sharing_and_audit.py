@@ -15,6 +15,7 @@ ASKS_ONLY = {
     ("POST", "/auth/refresh"),
     ("POST", "/auth/sign-out"),
     ("DELETE", "/api/jobs/{job}"),
+    ("DELETE", "/api/reports/{report}"),  # there is none here
 }
 """What a token that reads only may send: questions, and what goes by other credentials."""
 
@@ -86,6 +87,8 @@ def test_a_token_that_reads_only_is_refused_wherever_something_would_change(
     asset = owner.post("/api/assets", json={"kind": "room", "name": "Kitchen"}).json()
     board = owner.post("/api/dashboards", json={"name": "Home"}).json()
     saved = owner.post("/api/questions", json={"name": "Mean", "question": {}}).json()
+    plan = {"name": "Daily", "question": {"period": "24h"}, "cron": "0 6 * * *"}
+    schedule = owner.post("/api/schedules", json=plan).json()
     made = owner.post("/api/users/me/tokens", json={"name": "wall", "scope": "read"}).json()
     reader = Client(application)
     reader.headers = {"Authorization": f"Bearer {made['token']}"}
@@ -97,6 +100,7 @@ def test_a_token_that_reads_only_is_refused_wherever_something_would_change(
         "dashboard_id": board["id"],
         "question_id": saved["id"],
         "link_id": 1,
+        "schedule": schedule["id"],
     }
     bodies = {
         "/api/devices": {"name": "x"},
@@ -109,6 +113,8 @@ def test_a_token_that_reads_only_is_refused_wherever_something_would_change(
         "/api/dashboards/{dashboard_id}": {"name": "x", "panels": []},
         "/api/dashboards/{dashboard_id}/shares": {"user": "owner"},
         "/api/dashboards/import": {"format": "barograph-dashboard", "version": 1, "name": "x"},
+        "/api/reports": {"name": "x", "period": "24h"},
+        "/api/schedules": {**plan, "name": "x"},
         "/api/questions": {"name": "x", "question": {}},
         "/api/users": {"username": "new", "email": "new@example.org", "role": "viewer"},
     }
