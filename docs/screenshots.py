@@ -51,8 +51,58 @@ SHOTS = (
     Shot("device-track", "/ui/devices/{car-1}?range=6h#track", "[data-track]", height=620),
     Shot("device-statistics", "/ui/devices/{house/kitchen}#statistics", ".bars svg", height=820),
     Shot("device-phone", "/ui/devices/{house/kitchen}", _CHART, width=360, height=780),
+    Shot("dashboard", "/ui/dashboards/{board}", "main article svg"),
+    Shot(
+        "analytics",
+        "/ui/analytics?devices={weather-mast}&metrics=temperature&interval=1d&start_time=-7d",
+        "main",
+        height=1000,
+    ),
+    Shot("inventory", "/ui/inventory", "main", theme="dark", height=700),
+    Shot("system", "/ui/system", "main", height=800),
     Shot("device-russian", "/ui/devices/{meter-1}", _CHART, locale="ru-RU", height=760),
 )
+
+_HOUSE = ["house/kitchen", "house/bedroom", "house/study"]
+
+
+def _of(devices: list[str], *metrics: str, **more: object) -> dict[str, object]:
+    return {"devices": devices, "metrics": list(metrics), **more}
+
+
+BOARD = {
+    "name": "At home",
+    "panels": [
+        {
+            "kind": "line",
+            "title": "Warmth",
+            "width": 8,
+            "question": _of(_HOUSE, "temperature", start_time="-24h"),
+        },
+        {
+            "kind": "gauge",
+            "title": "CO₂ in the kitchen",
+            "width": 4,
+            "low": 400,
+            "high": 2000,
+            "question": _of(["house/kitchen"], "co2"),
+        },
+        {
+            "kind": "bar",
+            "title": "Power by the hour",
+            "width": 6,
+            "question": _of(["meter-1"], "power", interval="1h"),
+        },
+        {
+            "kind": "states",
+            "title": "Window",
+            "width": 6,
+            "height": 2,
+            "question": _of(_HOUSE, "window", start_time="-6h"),
+        },
+    ],
+}
+"""A dashboard to take the picture of."""
 
 _WEBP = """async ([png, quality]) => {
   const image = new Image();
@@ -126,6 +176,8 @@ def main() -> None:
         )
         listing = browser.new_context().request.get(f"{url}/api/devices?limit=100").json()
         devices = {device["key"]: device["id"] for device in listing["items"]}
+        made = browser.new_context().request.post(f"{url}/api/dashboards", data=BOARD)
+        devices["board"] = made.json()["id"]
         for shot in SHOTS:
             if shot.name in wanted:
                 picture = take(browser, url, devices, shot)

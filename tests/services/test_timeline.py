@@ -45,6 +45,12 @@ def test_what_changes_faster_than_can_be_drawn_is_one_span():
     assert found.lasted == {"a": 30, "b": 70}
 
 
+def test_a_state_that_is_said_again_and_again_is_no_change():
+    rows = [(20, "open"), (21, "shut"), (22, "open"), *((i, "shut") for i in range(23, 90))]
+    found = course([(0, "shut"), *rows], slots=10)
+    assert spans(found) == [(0, 20, "shut"), (20, 23, None), (23, 100, "shut")]
+
+
 def test_of_too_many_changes_the_rest_is_left_blank(monkeypatch):
     monkeypatch.setattr(module, "READINGS_MAX", 3)
     found = course([(i * 10, str(i)) for i in range(8)])

@@ -64,6 +64,8 @@ def timeline(
             found.cut = True
             until = min(until, time)
             break
+        if said == state:
+            continue  # said once more: one stretch, however short its parts
         if state is not None:
             found.add(since, min(time, until), state, slot)
         since, state = time, said
