@@ -1,6 +1,6 @@
 """PostgreSQL: COPY, arrays in the binary format, a partition for each month.
 
-Measured on this project's hardware (docs/decisions/0010): an upsert from arrays is as fast as COPY
+Measured on this project's hardware (docs/decisions/0008): an upsert from arrays is as fast as COPY
 into a temporary table and an upsert from there, and needs no such table; a plain COPY is twice as
 fast as either and is used for readings that are new. Answers come as arrays too: a row of three
 arrays is read by NumPy as it is, twenty times as fast as a row per reading.
