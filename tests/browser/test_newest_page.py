@@ -7,7 +7,7 @@ def test_new_values_and_new_parameters_appear_without_reloading(server, open_pag
     server.post("/temperature/", {"value": 21.5, "device": "attic"})
     page = open_page(f"{server.url}/last?device=attic")
     rows = page.locator("[data-newest] tr")
-    expect(rows.get_by_role("cell").first).to_have_text("21.50")
+    expect(rows.get_by_role("cell").first).to_have_text("21.5")
     page.wait_for_load_state("networkidle")
     page.evaluate("window.notReloaded = true")
 

@@ -69,7 +69,8 @@ def test_what_was_acknowledged_survives_kill_9_exactly_once(tmp_path):
         for _ in range(rng.randrange(20, 120)):
             acknowledged = int(appender.stdout.readline())
         appender.kill()
-        rest = appender.communicate()[0].split()
+        rest = appender.stdout.read().split()  # with what readline had read ahead
+        appender.communicate()
         # A torn last line is a lower number, never a higher one.
         acknowledged = max([acknowledged, *(int(line) for line in rest if line.isdigit())])
         with_store = open_store(directory, sizes=TINY)

@@ -2,18 +2,31 @@
 
 const YEAR = "; path=/; max-age=31536000; samesite=lax";
 
+let chosen = "";
+
+function shape() {
+  const list = document.querySelector("[data-devices]");
+  if (!list || !chosen) return;
+  for (const link of document.querySelectorAll("[data-shape]")) {
+    const current = link.dataset.shape === chosen;
+    list.classList.toggle(link.dataset.shape, current);
+    if (current) link.setAttribute("aria-current", "true");
+    else link.removeAttribute("aria-current");
+  }
+}
+
 document.addEventListener("click", (event) => {
   const link = event.target.closest("[data-shape]");
-  const list = document.querySelector("[data-devices]");
-  if (!link || !list || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  if (!link || !document.querySelector("[data-devices]")) return;
+  if (event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
-  for (const other of document.querySelectorAll("[data-shape]")) {
-    list.classList.toggle(other.dataset.shape, other === link);
-    if (other === link) other.setAttribute("aria-current", "true");
-    else other.removeAttribute("aria-current");
-  }
-  document.cookie = `barograph_shape=${link.dataset.shape}${YEAR}`;
+  chosen = link.dataset.shape;
+  document.cookie = `barograph_shape=${chosen}${YEAR}`;
+  shape();
 });
+
+// A list that was asked for before the choice may arrive after it.
+document.addEventListener("htmx:after:swap", shape);
 
 document.addEventListener("keydown", (event) => {
   const find = document.querySelector("[data-find]");
