@@ -42,6 +42,7 @@ from barograph.services.refusals import Refusals
 from barograph.services.registry import Registry
 from barograph.services.report_making import ReportMaking
 from barograph.services.reports import ReportService
+from barograph.services.retention import RetentionService
 from barograph.services.schedules import ScheduleService
 from barograph.services.sharing import DeviceSharing
 from barograph.services.telemetry import Telemetry
@@ -99,6 +100,7 @@ def parts(catalog, clock, cheap_passwords):
     limits, store, registry = Limits(), MemoryReadingStore(), Registry(catalog)
     devices = DeviceService(catalog, registry, store, clock, limits)
     access_tokens = AccessTokens(catalog.secrets, clock)
+    accounts = Accounts(catalog, registry, devices, cheap_passwords, access_tokens, clock, limits)
     return SimpleNamespace(
         catalog=catalog,
         registry=registry,
@@ -109,15 +111,13 @@ def parts(catalog, clock, cheap_passwords):
         passwords=cheap_passwords,
         access_tokens=access_tokens,
         devices=devices,
-        commands=CommandService(catalog, clock, limits),
+        commands=CommandService(catalog, clock, limits, accounts.audit),
         presence=Presences(clock),
-        refusals=Refusals(clock),
+        refusals=Refusals(clock, catalog.refused),
         sharing=DeviceSharing(catalog, registry, clock),
         assets=AssetService(catalog, registry, clock, limits),
-        metrics=MetricService(catalog, registry),
-        accounts=Accounts(
-            catalog, registry, devices, cheap_passwords, access_tokens, clock, limits
-        ),
+        metrics=MetricService(catalog, registry, accounts.audit),
+        accounts=accounts,
     )
 
 
@@ -164,15 +164,31 @@ def core(parts):
     parts.live = InProcessLiveBus(parts.limits.live_backlog_events_max)
     parts.analytics = Analytics(parts.registry, parts.store, parts.clock, parts.limits, parts.zone)
     parts.dashboards = DashboardService(parts.catalog, parts.registry, parts.analytics, parts.clock)
+    parts.writer = Writer(
+        parts.store,
+        backlog_readings_max=parts.limits.backlog_readings_max,
+        on_commit=(parts.latest.update, parts.live.publish),
+        telemetry=parts.telemetry,
+    )
     parts.readings = Readings(
         parts.registry,
         parts.store,
         parts.latest,
+        parts.writer.settle,
         parts.clock,
         parts.limits,
         parts.zone,
         write_parquet,
         parts.accounts.audit,
+    )
+    parts.retention = RetentionService(
+        parts.catalog,
+        parts.registry,
+        parts.store,
+        parts.latest,
+        parts.clock,
+        parts.accounts.audit,
+        configured=0,
     )
     parts.announced = Announcements()
     parts.jobs = JobService(
@@ -199,12 +215,6 @@ def core(parts):
     )
     parts.fleet = Fleet(parts)
     parts.ingest = Ingest(parts.registry, parts.limits)
-    parts.writer = Writer(
-        parts.store,
-        backlog_readings_max=parts.limits.backlog_readings_max,
-        on_commit=(parts.latest.update, parts.live.publish),
-        telemetry=parts.telemetry,
-    )
     yield parts
     parts.writer.close()
 
@@ -232,7 +242,7 @@ class Server:
                 stderr=subprocess.STDOUT,
                 env={**os.environ, **environment},
             )
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
                 break
@@ -252,13 +262,13 @@ class Server:
     def kill(self):
         """As a power cut does it to a process."""
         self.process.send_signal(signal.SIGKILL)
-        self.process.wait(30)
+        self.process.wait(60)
 
     def stop(self):
         """As Ctrl-C does it."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
-        return self.process.wait(30)
+        return self.process.wait(60)
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,6 @@ import contextlib
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -18,10 +17,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import OperationalError
+from tests.waiting import free_port
 
 from barograph.stores.catalog.address import read_url
 
-_START_SECONDS_MAX = 60
+_START_SECONDS_MAX = 120
 
 
 def _program(name: str) -> str:
@@ -37,11 +37,6 @@ def _program(name: str) -> str:
     return found
 
 
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return listening.getsockname()[1]
-
-
 class PrivateServer:
     """A server that a test may do anything to; `start` after `kill` recovers it."""
 
@@ -52,7 +47,7 @@ class PrivateServer:
         """What is stored lies in `data`, everything else in `directory`."""
         self.directory = directory
         self.data = data or directory / "data"
-        self.port = _free_port()
+        self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
 
     def command(self) -> list[str]:
@@ -105,7 +100,7 @@ class PrivateServer:
             ids = [self.process.pid, *map(int, children.read_text().split())]
             for id in ids:
                 os.kill(id, signal.SIGKILL)
-        self.process.wait(30)
+        self.process.wait(60)
 
     def cut(self, database: str) -> int:
         """End every connection to the database; how many there were."""

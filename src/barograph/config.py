@@ -1,12 +1,11 @@
 """Every setting once: name, default, unit, help.
 
-The command line, the environment, the file and the documentation follow from here. A setting is looked up in this order, the later wins: its default, the TOML file, the environment
-(`BAROGRAPH_DATA_DIR`; nested ones with two underscores, `BAROGRAPH_LIMITS__BODY_BYTES_MAX`), the
-command line.
+The command line, the environment, the file and the documentation follow from here. A setting is looked
+up in this order, the later wins: its default, the TOML file, the environment (`BAROGRAPH_DATA_DIR`; nested
+ones with two underscores, `BAROGRAPH_LIMITS__BODY_BYTES_MAX`), the command line.
 """
 
 import dataclasses
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,9 +27,9 @@ from pydantic_settings import (
 )
 
 from barograph.domain.errors import ConfigurationError
+from barograph.domain.length import parse_length
 from barograph.domain.limits import Limits
-from barograph.domain.period import Interval
-from barograph.domain.time import DAY, SECOND, parse_zone
+from barograph.domain.time import DAY, parse_zone
 from barograph.transport.mqtt.broker_address import BrokerAddress
 from barograph.transport.mqtt.topics import Template
 
@@ -48,17 +47,7 @@ SYSTEMS: tuple[System, ...] = (
 
 def _length(value: object) -> object:
     """A length of time as microseconds: `5m`, `1h`, `30d`; 0 or empty for none."""
-    if isinstance(value, str):
-        if value in {"", "0", "none"}:
-            return 0
-        days = re.fullmatch(r"([1-9]\d{0,5})(d|w)", value)
-        if days:
-            return int(days[1]) * DAY * (7 if days[2] == "w" else 1)
-        fixed = re.fullmatch(r"([1-9]\d{0,8})(ms|s|m|h)", value)
-        if not fixed:
-            raise ValueError("use a number and ms, s, m, h, d or w, such as 5m or 30d")
-        return Interval.parse(value).fixed
-    return value
+    return parse_length(value) if isinstance(value, str) else value
 
 
 def _zone(value: object) -> object:
@@ -209,7 +198,9 @@ class Settings(BaseSettings):
         "not. A device can have its own.",
     )
     retention: Length = Field(
-        default=0, description="Remove readings older than this, such as 365d; 0 keeps all."
+        default=0,
+        description="Remove readings older than this, such as 365d; 0 keeps all. What an "
+        "administrator sets on the page System holds instead.",
     )
     audit_retention: Length = Field(
         default="365d",
@@ -340,7 +331,7 @@ def load(config: Path | None = None, **flags: Any) -> Settings:
             for one in error.errors()
         )
         raise ConfigurationError(f"settings: {wrong}") from None
-    except ValueError as error:  # the file is not TOML
+    except (OSError, ValueError) as error:  # the file cannot be read, or is not TOML
         raise ConfigurationError(f"--config {config}: {error}") from None
 
 
@@ -354,15 +345,6 @@ class Entry:
     help: str
     is_length: bool = False
     """Whether the value is a `Length`."""
-
-
-def length_text(microseconds: int) -> str:
-    """A `Length` as it is written in a setting."""
-    if microseconds == 0:
-        return "0"
-    if microseconds % DAY == 0:
-        return f"{microseconds // DAY}d"
-    return f"{microseconds // SECOND}s"
 
 
 def entries() -> Iterator[Entry]:

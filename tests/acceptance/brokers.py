@@ -11,15 +11,11 @@ import time
 from pathlib import Path
 from shutil import which
 
+from tests.waiting import free_port, until
+
 RABBITMQ_SERVER = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 MOSQUITTO = which("mosquitto", path=os.environ.get("PATH", "") + ":/usr/sbin")
 START_SECONDS_MAX = 100
-
-
-def free_port():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
 
 
 class Broker:
@@ -58,6 +54,9 @@ class Broker:
 
     def environment(self):
         return dict(os.environ)
+
+    def save(self):
+        """Wait until what is acknowledged is on the disk."""
 
     def kill(self):
         """As a power cut does it to a process, and those that it started."""
@@ -103,6 +102,13 @@ class Mosquitto(Broker):
             *self._lines,
         ]
         (self.directory / "mosquitto.conf").write_text("\n".join(lines))
+
+    def save(self):
+        """It writes every second what it has, if it has anything new."""
+        file = self.directory / "mosquitto.db"
+        for _ in range(2):  # the first may have been begun before
+            before = file.stat().st_mtime_ns if file.exists() else 0
+            until(lambda before=before: file.exists() and file.stat().st_mtime_ns != before)
 
     def command(self):
         return [MOSQUITTO, "-c", str(self.directory / "mosquitto.conf")]

@@ -19,7 +19,7 @@ import paho.mqtt.client as paho
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-PATIENCE = 20
+PATIENCE = 60
 V3, V5 = 4, 5
 _SESSION_SECONDS = 3600
 

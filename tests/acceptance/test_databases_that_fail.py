@@ -36,8 +36,11 @@ class Sender(threading.Thread):
         self.refusals = set()
         self.done = threading.Event()
 
+    def connect(self):
+        return httpx.Client(base_url=self.url, timeout=60)
+
     def run(self):
-        with httpx.Client(base_url=self.url, timeout=60) as client:
+        with self.connect() as client:
             while not self.done.is_set():
                 count = 1 if self.acknowledged % 3 else 100
                 times = [START + (self.acknowledged + i) * 1000 for i in range(count)]
@@ -126,7 +129,6 @@ def finished(senders):
         sender.join()
 
 
-@pytest.mark.timeout(300)
 def test_a_database_killed_and_restarted_loses_and_doubles_nothing(database, loaded):
     client, senders, _ = loaded
     for _ in range(2):
@@ -143,7 +145,6 @@ def test_a_database_killed_and_restarted_loses_and_doubles_nothing(database, loa
     everything_is_there_once(client, senders)
 
 
-@pytest.mark.timeout(300)
 def test_connections_cut_again_and_again_lose_and_double_nothing(database, loaded):
     client, senders, name = loaded
     cut = 0
@@ -174,6 +175,19 @@ def fill(path):
     os.close(handle)
 
 
+def grow(client):
+    """Store so much that the database has room to take a statement back.
+
+    A table of MariaDB that is smaller than a few megabytes keeps none in reserve, and the server
+    aborts: "[FATAL] InnoDB: Error (Out of disk space) in rollback".
+    """
+    device = client.post("/api/devices", json={"name": "long known"}).json()["id"]
+    for first in range(0, 100_000, 10_000):
+        times = [START + one for one in range(first, first + 10_000)]
+        answer = client.post(f"/api/devices/{device}/data", json={"ts": times, "m": times})
+        assert answer.status_code == 201, answer.text
+
+
 @contextlib.contextmanager
 def database_on(disk, kind):
     """The URL of a database whose tables have no more room than the disk has."""
@@ -193,7 +207,6 @@ def database_on(disk, kind):
         yield server.url("small")
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize(("kind", "megabytes"), [("postgresql", 24), ("mariadb", 200)])
 def test_a_full_disk_is_told_and_loses_and_doubles_nothing(kind, megabytes, tmp_path, serve):
     with (
@@ -202,6 +215,7 @@ def test_a_full_disk_is_told_and_loses_and_doubles_nothing(kind, megabytes, tmp_
         database_on(disk, kind) as url,
         load(serve(BAROGRAPH_READINGS_URL=url)) as (client, senders),
     ):
+        grow(client)
         fill(disk / "filler")
         wait_until(lambda: all(507 in s.refusals for s in senders), "a refusal")
         answer = client.get("/readyz")

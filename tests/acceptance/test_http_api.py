@@ -28,13 +28,13 @@ def unique(prefix):
 @pytest.fixture(scope="module")
 def client(server):
     """Somebody on the server's own machine, who needs no credential."""
-    with httpx.Client(base_url=server.url, timeout=30) as client:
+    with httpx.Client(base_url=server.url, timeout=60) as client:
         yield client
 
 
 @pytest.fixture(scope="module")
 def stranger(guarded):
-    with httpx.Client(base_url=guarded.url, timeout=30) as client:
+    with httpx.Client(base_url=guarded.url, timeout=60) as client:
         yield client
 
 
@@ -77,7 +77,7 @@ def read(client, device):
 
 def bearing(server, credential):
     headers = {"Authorization": f"Bearer {credential}"}
-    return httpx.Client(base_url=server.url, headers=headers, timeout=30)
+    return httpx.Client(base_url=server.url, headers=headers, timeout=60)
 
 
 def register(client, **more):
@@ -327,7 +327,7 @@ def test_registration_is_open_by_default_and_makes_members_only(guarded, strange
 def test_registration_can_be_closed_to_all_but_administrators(serve):
     server = serve("--auth", "required", BAROGRAPH_REGISTRATION="closed")
     body = {"username": "ann", "email": "ann@example.org"}
-    problem(httpx.post(server.url + "/api/users/", json=body), 403)
+    problem(httpx.post(server.url + "/api/users/", json=body, timeout=60), 403)
     with bearing(server, server.token) as operator:
         assert operator.post("/api/users/", json=body).status_code == 201
 
@@ -865,6 +865,28 @@ def test_committed_readings_are_told_live_and_resumed(client, device, write):
     assert resumed[1][1]["value"] == 3.0
 
 
+# HEAD
+
+
+def test_head_is_get_without_a_body(client, device, write):
+    write({"ts": START, "x": 1})
+    for path in ("/healthz", "/metrics", "/api/devices", f"/api/devices/{device['id']}/data"):
+        got, head = client.get(path), client.head(path)
+        assert (head.status_code, head.content) == (200, b"")
+        assert head.headers["content-type"] == got.headers["content-type"]
+    assert head.headers["content-length"] == got.headers["content-length"]
+    assert client.head("/api/devices/nobody").status_code == 404
+    assert client.head("/auth").status_code == 405
+
+
+def test_head_of_what_has_no_end_ends(client, device, write):
+    write({"ts": list(range(1, 50_001)), "x": [1.5] * 50_000})
+    for path in ("/api/live", f"/api/devices/{device['id']}/data"):
+        assert client.head(path).status_code == 200
+        # The connection is whole: the next answer on it is the next question's.
+        assert client.get("/healthz").json() == {"status": "ok"}
+
+
 # Health
 
 
@@ -884,7 +906,7 @@ def test_the_set_up_link_of_the_first_start_makes_the_first_administrator_once(s
     server = serve("--host", "0.0.0.0")
     token = re.search(r"/setup\?token=([A-Za-z0-9_-]+)", server.log.read_text())[1]
     url = server.url.replace("0.0.0.0", "127.0.0.1")
-    with httpx.Client(base_url=url, timeout=30) as client:
+    with httpx.Client(base_url=url, timeout=60) as client:
         problem(client.get("/api/users/"), 401)
         body = {"token": token, "username": "root", "password": PASSWORD}
         problem(client.post("/api/setup", json={**body, "token": token[::-1]}), 403)

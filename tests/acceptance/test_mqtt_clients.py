@@ -88,7 +88,7 @@ class Place:
 
     def ask(self, method, path, **more):
         headers = {"Authorization": f"Bearer {self.server.token}"}
-        answer = httpx.request(method, self.server.url + path, headers=headers, **more)
+        answer = httpx.request(method, self.server.url + path, headers=headers, **more, timeout=60)
         assert answer.is_success, answer.text
         return answer.json()
 

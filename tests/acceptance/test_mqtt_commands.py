@@ -30,7 +30,11 @@ class Pump:
         device = f"/{self.id}" if hasattr(self, "id") else ""
         headers = {"Authorization": f"Bearer {self.server.token}"}
         answer = httpx.request(
-            method, f"{self.server.url}/api/devices{device}{path}", headers=headers, **more
+            method,
+            f"{self.server.url}/api/devices{device}{path}",
+            headers=headers,
+            **more,
+            timeout=60,
         )
         assert answer.is_success, answer.text
         return answer.json()
@@ -124,6 +128,22 @@ def test_a_session_gets_a_command_once_that_was_made_while_it_was_away(pump):
     pump.becomes(second, "delivered")
 
 
+def test_a_command_that_was_called_off_comes_to_no_device(pump):
+    kept = {"client_id": pump.key, "clean": False}
+    device = pump.join(**kept)
+    device.subscribe(f"devices/{pump.key}/command", 1)
+    pump.leave(device, how="break_off")
+    pump.until("", lambda one: one["connection"]["status"] == "offline")
+    commands = [pump.send(n) for n in range(3)]
+    found = pump.ask("DELETE", f"/commands/{commands[1]['id']}")
+    assert (found["status"], found["id"]) == ("cancelled", commands[1]["id"])
+    assert found["cancelled_time"]
+    device = pump.join(**kept)
+    assert [json.loads(device.message()[1])["command"] for _ in range(2)] == [0, 2]
+    pump.becomes(commands[2], "delivered")
+    assert pump.ask("DELETE", f"/commands/{commands[2]['id']}")["status"] == "delivered"
+
+
 def test_waiting_commands_survive_a_kill(serve, version):
     server = serve("--auth", "required")
     pump = Pump(server, version)
@@ -209,7 +229,7 @@ def test_metrics_and_sys_tell_of_mqtt(guarded):
     assert int(told["$SYS/broker/clients/connected"]) >= 1
     assert int(told["$SYS/broker/subscriptions/count"]) >= 1
     headers = {"Authorization": f"Bearer {guarded.token}"}
-    seen = httpx.get(f"{guarded.url}/metrics", headers=headers).text
+    seen = httpx.get(f"{guarded.url}/metrics", headers=headers, timeout=60).text
     counts = dict(
         line.rsplit(" ", 1) for line in seen.splitlines() if line.startswith("barograph_")
     )

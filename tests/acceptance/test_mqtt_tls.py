@@ -9,7 +9,7 @@ import time
 import pytest
 import trustme
 
-PATIENCE = 20
+PATIENCE = 60
 
 
 @pytest.fixture(scope="module")

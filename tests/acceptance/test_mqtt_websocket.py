@@ -131,7 +131,7 @@ def test_a_packet_over_the_limit_is_told_its_reason(join):
 def test_a_ping_is_answered_and_the_goodbye_too(join):
     client = join()
     client.socket.send(HELLO)
-    assert client.socket.ping().wait(20)
+    assert client.socket.ping().wait(60)
     client.socket.close()
     assert client.socket.close_code == 1000
 
@@ -173,7 +173,7 @@ def test_a_page_of_another_site_or_a_proxy_is_never_the_operator(server, headers
         """The reason of CONNACK."""
         data = encode(packet, p.V5)
         with socket.create_connection(("127.0.0.1", int(host.rpartition(":")[2]))) as raw:
-            raw.settimeout(20)
+            raw.settimeout(60)
             raw.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
             got = b""
             while b"\r\n\r\n" not in got:
@@ -201,16 +201,16 @@ def test_other_paths_are_answered_as_ever(server, join):
     with pytest.raises(InvalidStatus) as refused:
         join(path="/elsewhere")
     assert refused.value.response.status_code == 404
-    assert httpx.get(f"{server.url}/mqtt").status_code == 404
+    assert httpx.get(f"{server.url}/mqtt", timeout=60).status_code == 404
     headers = {"Connection": "Upgrade", "Upgrade": "h2c"}
-    answer = httpx.get(f"{server.url}/healthz", headers=headers)
-    assert answer.status_code == 200
-    assert answer.headers["connection"] == "close"
+    with httpx.Client(timeout=60) as client:  # an offer that is not taken changes nothing
+        for _ in range(2):
+            assert client.get(f"{server.url}/healthz", headers=headers).status_code == 200
 
 
 def test_a_garbled_handshake_is_refused(server):
     headers = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
-    assert httpx.get(f"{server.url}/mqtt", headers=headers).status_code == 400
+    assert httpx.get(f"{server.url}/mqtt", headers=headers, timeout=60).status_code == 400
 
 
 def test_upgraded_connections_are_not_counted_as_http(serve, join):
@@ -222,7 +222,7 @@ def test_upgraded_connections_are_not_counted_as_http(serve, join):
         client.socket.send(HELLO)
         assert client.receive().reason == 0
         client.socket.close()
-    assert httpx.get(f"{server.url}/healthz").status_code == 200
+    assert httpx.get(f"{server.url}/healthz", timeout=60).status_code == 200
 
 
 def test_websocket_can_be_switched_off(serve, join):

@@ -23,7 +23,7 @@ parameters = { "query.partial" = false }
 @pytest.fixture(scope="module")
 def furnished(server):
     """A server with something of everything, so that small ids hit."""
-    with httpx.Client(base_url=server.url) as client:
+    with httpx.Client(base_url=server.url, timeout=60) as client:
         ann = {"username": "ann", "email": "ann@example.org"}
         user = client.post("/api/users", json=ann).json()
         asset = client.post("/api/assets", json={"kind": "car", "name": "one"}).json()
@@ -37,7 +37,6 @@ def furnished(server):
     return server
 
 
-@pytest.mark.timeout(600)
 def test_every_answer_is_documented_and_none_is_an_error_of_the_server(furnished, tmp_path):
     config = tmp_path / "schemathesis.toml"
     config.write_text(CONFIG)

@@ -17,7 +17,7 @@ def bench(*arguments):
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=500,
         check=False,
     )
 

@@ -14,7 +14,7 @@ from playwright.sync_api import expect, sync_playwright
 
 CHROMIUM = Path("/usr/bin/chromium")
 
-expect.set_options(timeout=20_000)
+expect.set_options(timeout=60_000)
 
 
 # Not of the session: while Playwright is there its event loop occupies the thread, and the tests of
@@ -26,7 +26,9 @@ def chromium():
         pytest.skip(f"{CHROMIUM} is missing")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-dev-shm-usage"]
+            executable_path=str(CHROMIUM),
+            args=["--no-sandbox", "--disable-dev-shm-usage"],
+            timeout=180_000,
         )
         yield browser
         browser.close()
@@ -73,7 +75,7 @@ class Server:
     def stop(self):
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGINT)
-            self._process.wait(30)
+            self._process.wait(60)
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +108,7 @@ def open_page(chromium):
         context = chromium.new_context(**options)
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(60_000)
 
         def note(message):
             expected = expected_error and expected_error in message.text

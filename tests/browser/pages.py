@@ -4,6 +4,19 @@ from axe_playwright_python.sync_playwright import Axe
 
 PASSWORD = "correct horse battery"
 _AXE = Axe()
+_ON_EACH_OTHER = """() => {
+  const boxes = (row) => [...row.cells].map((cell) => {
+    const inside = document.createRange();
+    inside.selectNodeContents(cell);
+    return inside.getBoundingClientRect();
+  }).filter((box) => box.width > 2);
+  const meet = (a, b) =>
+    Math.min(a.right, b.right) - Math.max(a.left, b.left) > 2 &&
+    Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 2;
+  return [...document.querySelectorAll("main tr")]
+    .filter((row) => boxes(row).some((a, i, all) => all.slice(i + 1).some((b) => meet(a, b))))
+    .map((row) => row.innerText);
+}"""
 
 
 def check(page):
@@ -18,7 +31,18 @@ def check(page):
     width = page.viewport_size["width"]
     wide = page.evaluate("document.documentElement.scrollWidth")
     assert wide <= width, f"{page.url} is {wide} wide"
+    rows = page.evaluate(_ON_EACH_OTHER)
+    assert rows == [], f"{page.url}: cells lie on each other: {rows}"
     assert page.locator("h1").count() == 1, f"{page.url} needs one heading"
+
+
+def ages(count):
+    """How many seconds ago each of `count` readings was, about a minute apart, newest first.
+
+    In the last ten minutes of an hour there is none, so that the last hour, and any other whole
+    hours, hold 60 each for as long as a test looks on.
+    """
+    return [i // 60 * 3600 + i % 60 * 50 for i in range(count)]
 
 
 def sign_in(page, server, name):
@@ -31,12 +55,13 @@ def sign_in(page, server, name):
 
 
 def every_look(open_page, url, paths, prepare=lambda _page: None):
-    """Check the pages light and dark, wide and 360 px narrow, in English and Russian."""
+    """Check the pages light and dark, wide, 768 and 360 px narrow, in English and Russian."""
     for locale, scheme, width in (
         ("en-GB", "light", 1280),
         ("en-GB", "dark", 360),
         ("ru-RU", "dark", 1280),
         ("ru-RU", "light", 360),
+        ("ru-RU", "light", 768),
     ):
         page = open_page(
             url,

@@ -97,3 +97,42 @@ def test_analytics_is_accessible_in_every_look(server, house, open_page):
     query = f"devices={house[0]}&devices={house[1]}"
     paths = ("/ui/analytics", f"/ui/analytics?{query}", f"/ui/analytics?{query}&interval=5m")
     every_look(open_page, server.url, paths)
+
+
+def test_all_devices_of_a_user_are_asked_about_together_and_each(server, open_page):
+    now = int(time.time()) // 60 * 60
+    ada = server.post("/api/users/", {"username": "ada", "email": "ada@example.org"})
+    for name, base in (("Boiler", 60), ("Fridge", 4)):
+        device = server.post("/api/devices", {"name": name, "user_id": ada["id"]})
+        readings = [{"ts": now - 60 * i, "heat": base + i} for i in range(10)]
+        server.post(f"/api/devices/{device['id']}/data", readings)
+    page = open_page(f"{server.url}/ui/analytics")
+    expect(page.get_by_label("Answered")).to_be_hidden()
+    page.get_by_label("About").select_option("all devices of ada")
+    expect(page.get_by_role("checkbox", name="Boiler")).to_be_disabled()
+    page.get_by_role("checkbox", name="max", exact=True).check()
+    page.get_by_role("checkbox", name="count", exact=True).check()
+    page.get_by_role("button", name="Answer", exact=True).click()
+    rows = page.locator("#answer tbody tr")
+    expect(rows).to_have_count(1)
+    expect(rows.locator("td")).to_have_text(["69", "20"])
+    expect(page.locator("#answer canvas")).to_be_visible()
+
+    page.get_by_label("Answered").select_option("for each device")
+    page.get_by_role("button", name="In the background").click()
+    page.wait_for_url("**/ui/analytics/jobs/*")
+    expect(rows.filter(has_text="Boiler").locator("td")).to_have_text(["69", "10"])
+    expect(rows.filter(has_text="Fridge").locator("td")).to_have_text(["13", "10"])
+    page.get_by_label("Keep the question as").fill("Hers")
+    page.get_by_role("button", name="Save").click()
+    page.get_by_role("link", name="Hers", exact=True).click()
+    expect(page.get_by_label("About")).to_have_value(str(ada["id"]))
+    expect(page.get_by_label("Answered")).to_have_value("false")
+    expect(rows).to_have_count(2)
+
+    page.get_by_role("link", name="As a report").click()
+    expect(page.get_by_label("About")).to_have_value(str(ada["id"]))
+    page.get_by_label("Name").fill("Hers, daily")
+    page.get_by_label("Make it").select_option("every day at 6")
+    page.get_by_role("button", name="Make the report").click()
+    expect(page.locator("#schedules")).to_contain_text("Hers, daily")

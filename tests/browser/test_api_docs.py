@@ -3,6 +3,7 @@
 
 def test_the_api_s_documentation_opens_without_the_internet(chromium, server):
     page = chromium.new_page()
+    page.set_default_timeout(60_000)
     wrong, asked = [], []
     page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else 0)
     page.on("request", lambda request: asked.append(request.url))

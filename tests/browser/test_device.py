@@ -6,7 +6,7 @@ import time
 import pytest
 from playwright.sync_api import expect
 
-from .pages import check, every_look
+from .pages import ages, check, every_look
 
 
 @pytest.fixture(scope="module")
@@ -18,14 +18,14 @@ def car(server):
         "/api/devices/car/data",
         [
             {
-                "ts": now - 60 * i,
+                "ts": now - age,
                 "speed": 50 + i % 7,
                 "fuel": 40 - i / 10,
                 "lat": 52.5 + i / 1000,
                 "lon": 13.4 + i / 2000,
                 "engine": "on" if i % 60 < 40 else "off",
             }
-            for i in range(180)
+            for i, age in enumerate(ages(180))
         ],
     )
     return f"{server.url}/ui/devices/{device['id']}"
@@ -47,6 +47,36 @@ def test_the_chart_comes_first_and_the_figures_after_it(car, open_page):
     page.get_by_role("link", name="1 h", exact=True).click()
     expect(figure(page, "speed", "count")).to_have_text("60")
     expect(page.locator('[data-of="fuel"][data-statistic="count"] .change')).to_have_text("±0")
+
+
+def test_nothing_moves_when_the_chart_to_zoom_in_takes_the_place_of_the_drawn_one(car, open_page):
+    page = open_page(f"{car}?range=6h")
+    drawn(page, "speed")
+    page.add_init_script(
+        """window.moved = 0;
+        new PerformanceObserver((list) => {
+          for (const one of list.getEntries()) window.moved += one.value;
+        }).observe({ type: "layout-shift", buffered: true });"""
+    )
+    page.reload()  # as from the second page on: the data come with the page
+    drawn(page, "fuel")
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    assert page.evaluate("window.moved") < 0.001
+
+
+def test_what_every_page_loads_waits_for_the_chart(car, open_page):
+    page = open_page(f"{car}?range=6h")
+    page.add_init_script(
+        """window.order = [];
+        new PerformanceObserver((list) => {
+          for (const one of list.getEntries()) window.order.push(one.name.split("/").at(-1));
+        }).observe({ type: "resource", buffered: true });"""
+    )
+    page.reload()
+    page.wait_for_function("window.order.includes('app.js')")
+    order = page.evaluate("window.order")
+    assert order.index("htmx.min.js") > order.index("uPlot.iife.min.js")
+    assert order.index("app.js") > order.index("strip.js")
 
 
 def test_a_tile_takes_its_metric_off_the_chart_and_puts_it_back(car, open_page):
@@ -124,10 +154,14 @@ def test_the_chart_is_kept_as_a_picture(car, open_page, tmp_path):
 def test_a_slow_network_is_said_and_waited_for(car, open_page):
     page = open_page(car)
     drawn(page, "speed")
-    page.route("**/chart?*", lambda route: (page.wait_for_timeout(2_500), route.continue_()))
+    held = []
+    page.route("**/chart?*", lambda route: held.append(route))  # noqa: PLW0108  # Playwright marks its handlers
     status = page.locator("[data-chart-status]")
     page.get_by_role("link", name="6 h", exact=True).click()
     expect(status).to_have_text("Loading…")
+    for route in held:
+        route.continue_()
+    page.unroute("**/chart?*")
     page.wait_for_selector('[data-drawn="range=6h"]')
     expect(status).to_have_text("")
 

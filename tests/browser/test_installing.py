@@ -1,6 +1,7 @@
 """What the dashboard says without a connection."""
 
 from playwright.sync_api import expect
+from tests.waiting import free_port
 
 from .pages import every_look
 
@@ -8,14 +9,15 @@ from .pages import every_look
 def test_without_the_server_a_page_says_so_and_opens_what_was_asked_for_when_it_is_back(
     start_server, open_page
 ):
-    server = start_server()
+    port = free_port()
+    server = start_server(port=port)
     page = open_page(server.url, expected_error="ERR_")
     page.evaluate("navigator.serviceWorker.ready")
     page.wait_for_function("navigator.serviceWorker.controller !== null")
     server.stop()
     page.goto(f"{server.url}/ui/inventory")
     expect(page.get_by_role("heading", level=1)).to_have_text("No connection")
-    start_server(port=server.url.rpartition(":")[2])
+    start_server(port=port)
     expect(page.get_by_role("heading", level=1)).to_contain_text("Inventory")
 
 

@@ -38,7 +38,8 @@ def as_(guarded, open_page):
 
 
 def test_every_page_about_people_is_accessible_in_every_look(guarded, open_page):
-    device = guarded.post("/api/devices", {"name": "Looked at"}, guarded.operator)
+    long = {"name": "Looked at", "key": "the/long/key/of/a/device/in/the/third/cellar"}
+    device = guarded.post("/api/devices", long, guarded.operator)
     every_look(
         open_page,
         guarded.url,

@@ -1,5 +1,6 @@
 """Commands, run as `barograph …` runs them."""
 
+import logging
 from dataclasses import dataclass
 
 import pytest
@@ -23,8 +24,14 @@ def barograph(capsys):
 
     def run(*arguments):
         capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main([str(argument) for argument in arguments])
+        root = logging.getLogger()
+        handlers, level = root.handlers[:], root.level
+        try:
+            with pytest.raises(SystemExit) as ended:
+                main([str(argument) for argument in arguments])
+        finally:  # a command that logs does so to what this test captures, which ends with it
+            root.handlers[:] = handlers
+            root.setLevel(level)
         captured = capsys.readouterr()
         return Ran(int(ended.value.code or 0), captured.out, captured.err)
 

@@ -4,6 +4,8 @@ import json
 import threading
 
 import pytest
+from sqlalchemy import make_url
+from tests.databases import empty_database
 
 from barograph.client import Client, Unauthenticated
 
@@ -119,3 +121,64 @@ def test_a_member_may_not_make_a_backup(barograph, server, client):
     ran = barograph("backup", server.directory / "b", "--url", server.url, "--token", eve.token)
     assert ran.status == 1
     assert "administrator" in ran.err
+
+
+def test_readings_in_sqlite_are_copied_and_come_back_where_they_were(
+    barograph, serve, tmp_path, monkeypatch
+):
+    place = tmp_path / "elsewhere" / "readings.db"
+    place.parent.mkdir()
+    url = f"sqlite:///{place}"
+    server = serve(BAROGRAPH_READINGS_URL=url)
+    here = ("--data-dir", server.directory / "data")
+    with Client(server.url) as client:
+        client.create_device("Kitchen", key="kitchen")
+        client.write("kitchen", {"ts": [1_700_000_000 + n for n in range(500)], "x": [1.0] * 500})
+        ran = barograph("backup", tmp_path / "kept", *here)
+        assert ran.status == 0, ran.err
+        client.write("kitchen", {"ts": 1_750_000_000, "x": 2})
+    assert server.stop() == 0
+
+    without = barograph("restore", tmp_path / "kept", "--force", *here)
+    assert without.status == 2
+    assert "set readings_url" in without.err
+    monkeypatch.setenv("BAROGRAPH_READINGS_URL", url)
+    done = barograph("restore", tmp_path / "kept", "--force", *here)
+    assert done.status == 0, done.err
+    (aside,) = (server.directory / "data").glob("before-restore-*")
+    assert (aside / "readings.db").exists()
+    again = serve(BAROGRAPH_READINGS_URL=url)
+    with Client(again.url) as client:
+        assert client.summary("kitchen", stats="count")["x"]["count"] == 500
+
+
+@pytest.mark.parametrize(
+    ("backend", "tool"), [("postgresql", "pg_dump"), ("mysql", "mariadb-dump")]
+)
+def test_what_lies_on_a_server_is_left_out_and_it_is_said_what_copies_it(
+    barograph, serve, tmp_path, monkeypatch, backend, tool
+):
+    with empty_database(backend, tmp_path) as url:
+        server = serve(BAROGRAPH_READINGS_URL=url)
+        here = ("--data-dir", server.directory / "data")
+        with Client(server.url) as client:
+            client.create_device("Kitchen", key="kitchen")
+        ran = barograph("backup", tmp_path / "kept", *here)
+        assert ran.status == 0, ran.err
+        assert f"not in it: readings: copy the database {make_url(url).database} with {tool}" in (
+            " ".join(ran.out.split())
+        )
+        kept = json.loads((tmp_path / "kept" / "manifest.json").read_text())
+        assert {one["path"] for one in kept["files"]} == {"data.db", "mqtt.db"}
+        assert server.stop() == 0
+
+        without = barograph("restore", tmp_path / "kept", "--data-dir", tmp_path / "there")
+        assert without.status == 2
+        assert "set readings_url to that server" in without.err
+        monkeypatch.setenv("BAROGRAPH_READINGS_URL", url)
+        done = barograph("restore", tmp_path / "kept", "--data-dir", tmp_path / "there")
+        assert done.status == 0, done.err
+        assert "not in the backup, to be restored with the server's own tools: readings" in (
+            " ".join(done.out.split())
+        )
+        assert (tmp_path / "there" / "data.db").exists()

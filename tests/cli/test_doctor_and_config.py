@@ -71,6 +71,30 @@ def test_config_shows_every_setting_and_where_it_came_from(barograph, tmp_path, 
     assert shown["timezone"] == ["UTC", "default"]
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("database_url", "postgresql://ann:GEHEIM@host/db"),
+        ("readings_url", "postgresql://host/db?user=ann&password=GEHEIM&sslmode=require"),
+        ("webhooks", '{"office": "https://ann:GEHEIM@example.org/hook"}'),
+        ("webhook_secret", "GEHEIM, and long enough"),
+    ],
+)
+def test_config_shows_no_secret(barograph, monkeypatch, name, value):
+    monkeypatch.setenv(f"BAROGRAPH_{name.upper()}", value)
+    ran = barograph("config")
+    shown = next(line for line in ran.out.splitlines() if line.startswith(f"{name} "))
+    assert "***" in shown
+    assert "GEHEIM" not in shown
+
+
+def test_a_file_that_cannot_be_read_is_one_line(barograph, tmp_path):
+    file = tmp_path / "barograph.toml"
+    file.write_bytes(b"port = 1\xff")
+    ran = barograph("config", "--config", file)
+    assert (ran.status, len(ran.err.splitlines())) == (2, 1)
+
+
 def test_the_example_file_holds_every_setting_and_is_valid(barograph, tmp_path):
     file = tmp_path / "barograph.toml"
     text = barograph("config", "--toml").out

@@ -257,3 +257,19 @@ def test_several_devices_go_into_a_directory_and_one_to_standard_output(
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a_1.ndjson", "b.ndjson"]
     assert barograph("export", "b", *here).out.splitlines() == ["ts,x", "2026-05-01T00:00:00Z,1.0"]
     assert "directory" in barograph("export", "a/1", "b", *here).err
+
+
+def test_devices_whose_names_look_alike_are_exported_to_a_file_each(
+    barograph, client, here, tmp_path
+):
+    keys = ["hall/1", "hall_1", "hall:1", "Attic", "attic", "cellar/1"]
+    for n, key in enumerate(keys):
+        client.write(client.create_device(key, key=key).id, {"x": float(n), "ts": "2026-05-01"})
+    ran = barograph("export", *keys, "-o", tmp_path / "out", "--force", *here)
+    assert ran.status == 0, ran.err
+    files = sorted((tmp_path / "out").iterdir())
+    assert len({path.name.casefold() for path in files}) == len(keys)
+    assert {path.read_text().split()[-1].split(",")[1] for path in files} == {
+        f"{n}.0" for n in range(len(keys))
+    }
+    assert (tmp_path / "out" / "cellar_1.csv").exists()

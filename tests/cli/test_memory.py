@@ -1,14 +1,15 @@
+import gc
 import subprocess
 import sys
 
 import pytest
 
-from barograph.cli.memory import _code
+from barograph.cli.memory import _code, growing, settled
 
 _PROGRAM = """
 import re, duckdb
 from pathlib import Path
-from barograph.cli.memory import settled
+from barograph.cli.memory import settle, settled
 def code():
     found = re.findall(r"r-xp .*_duckdb.*\\n(?:.*\\n)*?Rss: +(\\d+)", Path("/proc/self/smaps").read_text())
     return sum(map(int, found))
@@ -16,6 +17,7 @@ ask = lambda: duckdb.sql("SELECT sum(i) FROM range(1000) t(i)").fetchall()
 ask()
 before = code()
 with settled():
+    settle()
     print(before, code(), ask()[0][0])
 """
 
@@ -50,3 +52,13 @@ def test_a_server_that_ends_has_nothing_to_say_about_leaks(serve):
     server = serve()
     assert server.stop() == 0
     assert "leak" not in server.log.read_text()
+
+
+def test_the_collector_is_off_while_the_program_grows_and_on_when_it_has_settled():
+    with growing():
+        assert not gc.isenabled()
+        with settled():
+            assert gc.isenabled()
+            assert gc.get_freeze_count() > 0
+    assert gc.isenabled()
+    assert gc.get_freeze_count() == 0

@@ -3,6 +3,7 @@
 import contextlib
 import math
 import shutil
+import sqlite3
 from itertools import pairwise
 
 import httpx
@@ -11,7 +12,7 @@ import pytest
 from tests.conftest import Server
 from tests.databases import empty_database
 
-from barograph import config, wiring
+from barograph import config
 from barograph.client import Client
 from barograph.domain.batch import Batch
 from barograph.domain.errors import Conflict
@@ -20,6 +21,7 @@ from barograph.stores.catalog.catalog import SqlCatalog
 from barograph.stores.catalog.copying import _PASSING, MARK, CatalogCopy, _tables
 from barograph.stores.catalog.schema import metadata
 from barograph.stores.readings.memory import MemoryReadingStore
+from barograph.wiring.stores import open_readings
 
 PASSWORD = "a barograph draws 1"
 START = 1_760_000_000
@@ -45,7 +47,9 @@ def installation(tmp_path_factory):
         client.write(device.id, rows)
         question = {"name": "d", "cron": "0 6 * * *", "question": {"devices": [device.id]}}
         headers = {"Authorization": f"Bearer {ada.token}"}
-        httpx.post(server.url + "/api/schedules", json=question, headers=headers).raise_for_status()
+        httpx.post(
+            server.url + "/api/schedules", json=question, headers=headers, timeout=60
+        ).raise_for_status()
         report = client.wait(client.make_report(devices=[device.id], period="24h")).result
     assert report["report_id"]
     before = answers(server.url, ada.token)
@@ -62,7 +66,9 @@ def furnished(installation, tmp_path):
 
 def answers(url, token):
     """What an installation says, to compare."""
-    with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {token}"}) as client:
+    with httpx.Client(
+        base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=60
+    ) as client:
         signed_in = client.post("/auth", json={"username": "ada", "password": PASSWORD})
         assert signed_in.status_code == 200, signed_in.text
         told = [
@@ -81,7 +87,34 @@ def answers(url, token):
         return [one.json() for one in told]
 
 
-@pytest.mark.timeout(300)
+def retained(directory):
+    with contextlib.closing(sqlite3.connect(directory / "mqtt.db")) as database:
+        return database.execute("SELECT * FROM retained").fetchall()
+
+
+def test_between_data_directories_what_mqtt_keeps_moves_too_else_it_is_said_what_to_copy(
+    barograph, furnished, tmp_path
+):
+    directory, _ = furnished
+    with contextlib.closing(sqlite3.connect(directory / "mqtt.db")) as database, database:
+        columns = len(database.execute("PRAGMA table_info(retained)").fetchall())
+        database.execute(f"INSERT INTO retained VALUES ({','.join(['1'] * columns)})")
+    (directory / "mqtt-bridge.json").write_text("{}")
+    ran = barograph("move", "--from", directory, "--to", tmp_path / "new")
+    assert ran.status == 0, ran.err
+    assert "was not moved" not in ran.out
+    assert len(retained(tmp_path / "new")) == 1
+    assert retained(tmp_path / "new") == retained(directory)
+    assert (tmp_path / "new" / "mqtt-bridge.json").read_text() == "{}"
+    there = f"sqlite:///{tmp_path}/one.db"
+    ran = barograph("move", "--from", tmp_path / "new", "--to", there)
+    told = " ".join(ran.out.split())
+    assert "What MQTT keeps (sessions, retained messages) lies in files" in told
+    assert f"with the same data directory as before ({tmp_path}/new)".replace(" ", "") in (
+        told.replace(" ", "")
+    )
+
+
 def test_an_installation_moves_through_every_store_and_back(
     barograph, furnished, installation, tmp_path
 ):
@@ -155,7 +188,7 @@ def test_a_catalog_and_readings_can_lie_apart(barograph, furnished, tmp_path):
     ran = barograph("move", "--from", catalog, "--from-readings", readings, "--to", back)
     assert ran.status == 0, ran.err
     settings = config.load(None, data_dir=back)
-    with contextlib.closing(wiring.open_readings(settings)) as store:
+    with contextlib.closing(open_readings(settings)) as store:
         assert sum(store.counts().values()) == 10_000
 
 

@@ -61,7 +61,9 @@ def test_simulated_devices_send_over_mqtt(barograph, client, here, server):
     elsewhere = ("--url", server.url, "--token", server.token, "--mqtt-port", str(server.mqtt_port))
     ran = barograph("simulate", "--every", "100ms", "--count", "1", "--mqtt", *elsewhere)
     assert ran.status == 0, ran.err
-    told = httpx.get(server.url + "/metrics", headers={"Authorization": f"Bearer {server.token}"})
+    told = httpx.get(
+        server.url + "/metrics", headers={"Authorization": f"Bearer {server.token}"}, timeout=60
+    )
     assert "barograph_mqtt_messages_total 0.0" not in told.text
 
 

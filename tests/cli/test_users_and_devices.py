@@ -36,6 +36,12 @@ def test_the_first_administrator_is_made_and_may_sign_in(server, client, here):
         client.sign_in("ada", "correct horse battery")
 
 
+def test_without_a_terminal_and_an_address_it_is_said_what_to_give(here):
+    refused = with_password("correct horse battery\n", "user", "create", "eve", *here)
+    assert refused.returncode == 2
+    assert "use --email" in refused.stderr
+
+
 def test_a_bad_password_is_refused_in_words(here):
     refused = with_password("x\n", "user", "create", "eve", "--email", "eve@example.org", *here)
     assert refused.returncode == 1

@@ -1,12 +1,15 @@
 """The client and a real server."""
 
 import asyncio
+import contextlib
 import inspect
+import json
 import sys
 from datetime import UTC, datetime, timedelta
 from statistics import median
 
 import pytest
+from tests.acceptance.mqtt_clients import V5, Paho, Plan
 
 from barograph.client import (
     AsyncClient,
@@ -222,6 +225,52 @@ def test_a_server_that_is_not_there_is_told():
 def test_what_is_no_url_is_told(url):
     with pytest.raises(ValueError, match="is not a URL"):
         Client(url)
+
+
+@contextlib.contextmanager
+def answering(server, client, key):
+    """A device that answers each command with twice what it was told."""
+    token = client.rotate_device_token(key)
+    device = Paho(Plan(server.mqtt_port, V5, client_id=key, username=key, password=token))
+
+    def answer(_client, _user, message):
+        told = json.loads(message.payload)
+        topic = f"devices/{key}/command/{told['id']}/reply"
+        device._client.publish(topic, json.dumps(2 * told["command"]), 1)
+
+    device._client.on_message = answer
+    device.subscribe(f"devices/{key}/command", 1)
+    yield
+    device.leave()
+
+
+def test_devices_are_told_what_to_do(server, client):
+    client.create_device("Pump", key="pump")
+    waiting = client.send_command("pump", {"relay": "on"}, expires_in=600)
+    assert (waiting.status, waiting.ended) == ("queued", False)
+    assert waiting.expires_time - waiting.created_time == timedelta(minutes=10)
+    with pytest.raises(TimeoutError, match=r"command \d+ is queued after 0 seconds"):
+        client.send_command("pump", 1, wait=0)
+    assert client.list_commands("pump").total == 2
+    assert client.cancel_command("pump", waiting.id).status == "cancelled"
+    with answering(server, client, "pump"):
+        told = client.send_command("pump", 21, wait=30)
+    assert (told.status, told.reply, told.ended) == ("answered", 42, True)
+    assert client.get_command("pump", told.id) == told
+    assert client.cancel_command("pump", told.id).status == "answered"
+
+
+def test_the_async_client_tells_devices_what_to_do(server, client):
+    client.create_device("Fan", key="fan")
+
+    async def ask():
+        async with AsyncClient(server.url) as there:
+            with pytest.raises(TimeoutError):
+                await there.send_command("fan", 1, wait=0)
+            with answering(server, client, "fan"):
+                return await there.send_command("fan", 4, wait=30)
+
+    assert asyncio.run(ask()).reply == 8
 
 
 def test_the_async_client_on_a_real_server(server, course):

@@ -9,6 +9,7 @@ from barograph.client import (
     NEVER,
     InvalidInput,
     NoAnswer,
+    NotFound,
     Retry,
     TooManyRequests,
     Unavailable,
@@ -79,6 +80,13 @@ def test_never_means_once(scripted):
 def test_a_device_that_an_unanswered_request_removed_is_removed(scripted):
     client, _ = scripted(httpx.ReadTimeout("late"), answer(404, {"detail": "no such device"}))
     assert client.delete_device("kitchen") is None
+
+
+def test_what_says_more_than_that_it_is_done_is_not_taken_for_done(scripted):
+    for remove in ("delete_readings", "cancel_job"):
+        client, _ = scripted(httpx.ReadTimeout("late"), answer(404, {"detail": "gone"}))
+        with pytest.raises(NotFound):
+            getattr(client, remove)(7)
 
 
 def test_something_else_that_answers_is_told_apart(scripted):

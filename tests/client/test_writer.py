@@ -2,11 +2,12 @@
 
 import asyncio
 import time
+from decimal import Decimal
 
 import httpx
 import pytest
 
-from barograph.client import AsyncClient, NotFound
+from barograph.client import AsyncClient, NotFound, Writer
 
 
 def test_everything_is_written_by_the_end(client):
@@ -65,6 +66,24 @@ def test_what_is_no_reading_is_refused_at_once(client):
     with client.writer("much") as writer, pytest.raises(ValueError, match="finite"):
         writer.add(x=float("nan"))
     assert writer.accepted == 0
+
+
+def test_what_no_body_can_hold_is_refused_at_once(client):
+    with client.writer("nobody", seconds=60) as writer:
+        for value in (Decimal("1.5"), b"on", object(), [1]):
+            with pytest.raises(ValueError, match=r"cannot be the value|for each metric"):
+                writer.add({"x": value})
+        assert writer.unwritten == ()
+
+
+def test_an_error_that_nobody_foresaw_is_told_and_the_rows_kept():
+    def write(rows):
+        raise MemoryError(len(rows))
+
+    writer = Writer(write, rows_max=10, seconds=60)
+    with pytest.raises(MemoryError), writer:
+        add_and_flush(writer)
+    assert len(writer.unwritten) == 1
 
 
 def test_a_retried_body_holds_the_same_times(scripted):

@@ -1,6 +1,7 @@
 """Documentation that cannot lie."""
 
 import importlib.util
+import re
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,11 @@ def test_the_page_is_what_the_program_says(name):
     assert (DOCS / name).read_text() == generate.PAGES[name](), "run make docs"
 
 
+def test_the_marks_of_a_terminal_are_not_in_the_page():
+    assert "[dim]" not in generate.commands()
+    assert "[bold]" not in generate.commands()
+
+
 def test_every_setting_says_what_it_is_for():
     from barograph import config
 
@@ -24,8 +30,6 @@ def test_every_setting_says_what_it_is_for():
 
 
 def test_every_link_between_the_documents_leads_somewhere():
-    import re
-
     root = DOCS.parent
     broken = []
     for page in [*root.glob("*.md"), *DOCS.rglob("*.md")]:
@@ -36,3 +40,18 @@ def test_every_link_between_the_documents_leads_somewhere():
             if "://" not in target and not (page.parent / target).exists()
         ]
     assert broken == []
+
+
+def test_every_file_that_the_architecture_names_exists():
+    root = DOCS.parent
+    source = root / "src" / "barograph"
+    text = (root / "ARCHITECTURE.md").read_text()
+    named = re.findall(r"`((?:\w[\w.]*/[\w./*-]*)|\w+\.py)`", text)
+    assert len(named) > 30
+    missing = [
+        one
+        for one in named
+        if not any(list(base.glob(one)) for base in (root, source))
+        and not list(source.rglob(one.strip("/")))
+    ]
+    assert missing == []

@@ -7,13 +7,12 @@ import shutil
 import socket
 import subprocess
 import sys
-from contextlib import closing
 from pathlib import Path
-from threading import Event
 from urllib.parse import urlsplit
 
 import pytest
 from kombu.exceptions import OperationalError
+from tests.waiting import free_port, until
 
 from barograph.domain.user import OPERATOR
 from barograph.jobs.celery_app import make_app
@@ -43,7 +42,7 @@ def broker_url(name):
     url = os.environ.get(variable, usual)
     parts = urlsplit(url)
     try:
-        socket.create_connection((parts.hostname, parts.port), 2).close()
+        socket.create_connection((parts.hostname, parts.port), 10).close()
     except OSError as error:
         missing(f"no {name} at {url} (set {variable}): {error}")
     return url
@@ -59,12 +58,12 @@ class NoQueue:
 class Jobs:
     """Asks for jobs, and starts processes that run them."""
 
-    def __init__(self, directory, catalog_url, broker, job_seconds_max):
+    def __init__(self, directory, catalog_url, broker, job_seconds_max, lease_seconds):
         self.directory = directory
         self.broker = broker
         self.installation = f"test-{secrets.token_hex(4)}"
         self._url = catalog_url
-        self._seconds = job_seconds_max
+        self._seconds, self._lease = job_seconds_max, lease_seconds
         self._started = []
         self.catalog = SqlCatalog(catalog_url)
         self.app = None
@@ -72,13 +71,15 @@ class Jobs:
         if broker != "in_process":
             self.app = make_app(broker, self.installation, job_seconds_max)
             self.queue = CeleryQueue(self.app)
-        self.service = runner.service(self.catalog, self.queue, directory, job_seconds_max)
+        self.service = runner.service(
+            self.catalog, self.queue, directory, job_seconds_max, lease_seconds
+        )
 
     def start(self, look_seconds=0.2):
         """A process that runs jobs, and looks for itself that often."""
         log = (self.directory / "runner.log").open("ab")
         arguments = (self._url, self.broker, self.installation, self.directory, self._seconds)
-        arguments += (look_seconds,)
+        arguments += (self._lease, look_seconds)
         with log:
             process = subprocess.Popen(
                 [sys.executable, SCRIPT, *map(str, arguments)], stdout=log, stderr=log
@@ -114,13 +115,12 @@ class Jobs:
 
     def until(self, look):
         """What `look` finds, in the end."""
-        for _ in range(4000):
-            found = look()
-            if found:
-                return found
-            Event().wait(0.01)
-        rows = self.service.list(OPERATOR, limit=10).items
-        raise AssertionError(f"{rows}\n{(self.directory / 'runner.log').read_text()}")
+
+        def what():
+            rows = self.service.list(OPERATOR, limit=10).items
+            return f"it:\n{rows}\n{(self.directory / 'runner.log').read_text()}"
+
+        return until(look, what)
 
     def close(self):
         for process in self._started:
@@ -149,11 +149,12 @@ class Jobs:
 def make_jobs(tmp_path, empty_catalog):
     made = []
 
-    def make(broker, job_seconds_max=100.0):
+    def make(broker, job_seconds_max=100.0, lease_seconds=4):
+        """A job is taken from a worker that gives no sign of life for `lease_seconds`."""
         path = tmp_path / "data.db"
         if not path.exists():
             shutil.copyfile(empty_catalog, path)
-        jobs = Jobs(tmp_path, f"sqlite:///{path}", broker, job_seconds_max)
+        jobs = Jobs(tmp_path, f"sqlite:///{path}", broker, job_seconds_max, lease_seconds)
         made.append(jobs)
         return jobs
 
@@ -170,11 +171,6 @@ def broker(request):
 @pytest.fixture
 def jobs(make_jobs, broker):
     return make_jobs(broker)
-
-
-def free_port():
-    with closing(socket.create_server(("127.0.0.1", 0))) as listening:
-        return listening.getsockname()[1]
 
 
 class PrivateRedis:
@@ -194,14 +190,16 @@ class PrivateRedis:
             ],
             stdout=subprocess.DEVNULL,
         )
-        for _ in range(1000):
+
+        def answers():
+            assert self._process.poll() is None, "Redis has ended"
             try:
                 socket.create_connection(("127.0.0.1", self.port), 1).close()
             except OSError:
-                Event().wait(0.01)
-            else:
-                return
-        raise AssertionError("Redis did not start")
+                return False
+            return True
+
+        until(answers, lambda: "Redis")
 
     def kill(self):
         self._process.kill()

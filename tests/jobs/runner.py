@@ -1,4 +1,4 @@
-"""A process that runs jobs: `runner.py CATALOG BROKER INSTALLATION DIRECTORY SECONDS_MAX LOOK`.
+"""A process that runs jobs: `runner.py CATALOG BROKER INSTALLATION DIRECTORY SECONDS_MAX LEASE LOOK`.
 
 BROKER is `in_process` for the threads of the default runner. What its kinds of jobs do, they do with
 files in DIRECTORY, so that a test in another process can see and steer it.
@@ -22,8 +22,6 @@ from barograph.jobs.celery_worker import CeleryWorker
 from barograph.jobs.in_process import InProcessRunner
 from barograph.services.jobs import JobService
 from barograph.stores.catalog.catalog import SqlCatalog
-
-LEASE = 2 * SECOND
 
 
 def now():
@@ -69,19 +67,19 @@ def kinds(directory):
     return {name: Kind(run) for name, run in found.items()}
 
 
-def service(catalog, queue, directory, job_seconds_max):
+def service(catalog, queue, directory, job_seconds_max, lease_seconds):
     limits = Limits(job_seconds_max=job_seconds_max)
-    return JobService(catalog, now, limits, queue, kinds(directory), lease=LEASE)
+    return JobService(catalog, now, limits, queue, kinds(directory), lease=lease_seconds * SECOND)
 
 
 def main():
     logging.basicConfig(level="INFO", format="%(asctime)s %(name)s %(message)s")
-    url, broker, installation, directory, seconds, look = sys.argv[1:]
-    directory, seconds, look = Path(directory), float(seconds), float(look)
+    url, broker, installation, directory, seconds, lease, look = sys.argv[1:]
+    directory, seconds, lease, look = Path(directory), float(seconds), int(lease), float(look)
     if broker == "in_process":
         runner = InProcessRunner(look_seconds=look)
         with closing(SqlCatalog(url)) as catalog:
-            runner.start(service(catalog, runner, directory, seconds))
+            runner.start(service(catalog, runner, directory, seconds, lease))
             signal.sigwait({signal.SIGTERM})
             runner.stop()
         return 0
@@ -90,7 +88,7 @@ def main():
     @contextmanager
     def opened():
         with closing(SqlCatalog(url)) as catalog, closing(CeleryQueue(app)) as queue:
-            yield service(catalog, queue, directory, seconds)
+            yield service(catalog, queue, directory, seconds, lease)
 
     return CeleryWorker(app, opened, 1, look_seconds=look).run()
 

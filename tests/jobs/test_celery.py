@@ -26,7 +26,7 @@ def test_jobs_are_run_while_the_broker_is_away_and_when_it_is_back(make_jobs, pr
 
 
 def test_a_job_goes_on_and_ends_once_while_redis_restarts_empty(make_jobs, private_redis):
-    jobs = make_jobs(private_redis.url)
+    jobs = make_jobs(private_redis.url, lease_seconds=100)
     jobs.start()
     running, waiting = jobs.ask("block"), jobs.ask("double", n=5)
     jobs.began()
@@ -86,7 +86,8 @@ def test_cut_connections_lose_no_job_and_run_none_twice(make_jobs, broker):
     host, _, port = address.partition(":")
     credentials = rest[: len(rest) - len(where)]
     with closing(Proxy(host, int(port))) as proxy:
-        jobs = make_jobs(f"{scheme}://{credentials}127.0.0.1:{proxy.port}{slash}{path}")
+        url = f"{scheme}://{credentials}127.0.0.1:{proxy.port}{slash}{path}"
+        jobs = make_jobs(url, lease_seconds=100)
         jobs.start()
         running = jobs.ask("block")
         jobs.began()

@@ -1,6 +1,7 @@
 from threading import Event
 
 import pytest
+from tests.waiting import until
 
 from barograph.domain.errors import Unavailable
 from barograph.domain.user import OPERATOR
@@ -45,12 +46,11 @@ def service(core):
 
 
 def wait_for(jobs, job, status="done"):
-    for _ in range(1000):
+    def there():
         found = jobs.get(OPERATOR, job.id)
-        if found.status == status:
-            return found
-        Event().wait(0.01)
-    raise AssertionError(f"the job is {found.status}: {found.error}")
+        return found if found.status == status else None
+
+    return until(there, lambda: f"{status}: the job is {jobs.get(OPERATOR, job.id)}")
 
 
 def test_an_announced_job_is_run(service, runners):
@@ -111,7 +111,7 @@ def test_stopping_gives_a_running_job_to_the_next_runner(service, runners):
     jobs = service(endless, first)
     runners(jobs, first)
     job = jobs.ask(OPERATOR, "work", {})
-    assert began.wait(10)
+    assert began.wait(60)
     first.stop()
     second = InProcessRunner(look_seconds=60)
     jobs = service(lambda question, report: "second", second)

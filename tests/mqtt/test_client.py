@@ -8,15 +8,9 @@ from hypothesis import strategies as st
 
 from barograph.mqtt import Batch, Broker, Closed, Connection, ConnectRequest, Ledger, MqttLimits
 from barograph.mqtt import packets as p
-from barograph.mqtt.client import (
-    Client,
-    ClientState,
-    Confirmed,
-    Connected,
-    Subscribed,
-    TooLarge,
-    Unsubscribed,
-)
+from barograph.mqtt.client import Client
+from barograph.mqtt.client_events import Confirmed, Connected, Subscribed, TooLarge, Unsubscribed
+from barograph.mqtt.client_tables import ClientState
 from barograph.mqtt.decode import decode
 from barograph.mqtt.encode import encode
 from barograph.mqtt.errors import MisuseError
@@ -264,7 +258,7 @@ class TestTooLarge:
         data = encode(publish(b"x" * 1_000_000), p.V3)
         for i in range(0, len(data) - 1000, 1000):
             wire.client.feed(data[i : i + 1000], 0.0)
-            assert len(wire.client._input) <= 8_192
+            assert len(wire.client._connection._input) <= 8_192
 
     def test_a_new_connection_begins_with_a_new_packet(self):
         wire = Wire(p.V3, **self.LIMITS).opened()

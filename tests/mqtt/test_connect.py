@@ -85,6 +85,21 @@ def test_a_connect_of_5_0_out_of_format_is_told_why(world):
     assert peer.closed
 
 
+@pytest.mark.parametrize(
+    ("name", "rest"),
+    [
+        ("client identifier", b"\x02\x00\x00\x00\x00\x01\xff"),
+        ("will topic", b"\x06\x00\x00\x00\x00\x01c\x00\x00\x01\xff\x00\x01m"),
+        ("user name", b"\x82\x00\x00\x00\x00\x01c\x00\x01\xff"),
+    ],
+)
+def test_a_connect_of_5_0_with_strings_that_are_not_utf8_is_told_why(world, name, rest):
+    body = b"\x00\x04MQTT\x05" + rest
+    peer = first(world, bytes((0x10, len(body))) + body)
+    assert peer.inbox[0].reason == Reason.MALFORMED_PACKET, name
+    assert peer.closed
+
+
 def test_the_fields_of_connect_come_in_their_order(world, version):
     peer = world.peer(version)
     peer.automatic = False

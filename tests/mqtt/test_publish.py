@@ -207,7 +207,7 @@ def test_publishing_without_the_right_is_refused_on_5_0(world):
         peer.publish("a", qos=qos)
         assert peer.take() == answers
     assert world.taken == []
-    assert world.broker.counters["publishes_refused"] == 3
+    assert world.broker.routing.counters["publishes_refused"] == 3
 
 
 def test_publishing_without_the_right_closes_3_1_1(world):

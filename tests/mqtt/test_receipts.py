@@ -116,3 +116,29 @@ def test_the_host_hears_who_begins_to_listen(world):
     assert heard == [("user", "c")] * 2
     assert world.broker.link(heard[0]) is again.connection
     assert world.broker.counts() == (1, 2, 0)
+
+
+def test_a_message_that_waits_for_an_absent_client_is_withdrawn(world, version):
+    absent = {"client_id": "c", "version": version, "clean": False}
+    if version == p.V5:
+        absent["session_expiry"] = 600
+    peer = world.join(**absent)
+    peer.subscribe("t", qos=1)
+    peer.drop()
+    for receipt in (7, 8, 9):
+        world.broker.publish("t", b"%d" % receipt, world.now, qos=1, receipt=receipt)
+    world.broker.withdraw(8)
+    world.carry_out()
+    world.restart()
+    assert world.join(**absent).messages() == [("t", b"7"), ("t", b"9")]
+
+
+def test_a_message_on_its_way_is_not_withdrawn(world, version):
+    peer = world.join(version=version)
+    peer.subscribe("t", qos=1)
+    world.broker.publish("t", b"x", world.now, qos=1, receipt=7)
+    world.carry_out()
+    world.broker.withdraw(7)
+    (message,) = peer.take(p.Publish)
+    peer.send(p.PublishAnswer(p.PUBACK, message.packet_id))
+    assert not peer.closed

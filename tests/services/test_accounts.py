@@ -19,7 +19,7 @@ from barograph.services.api_tokens import USER_TOKENS_MAX
 from barograph.services.browser_sessions import USER_SESSIONS_MAX
 from barograph.services.passwords import Passwords
 from barograph.services.registry import Registry
-from barograph.services.tokens import digest_of, new_token
+from barograph.services.tokens import BROWSER_SESSION, digest_of, new_token
 
 PASSWORD = "nine tall ships"
 
@@ -360,6 +360,39 @@ def test_browser_sessions_are_bounded_the_oldest_ends(accounts, ada, clock):
         accounts.session(cookies[0])
     for cookie in cookies[1:]:
         accounts.session(cookie)
+
+
+class Overtaken(Passwords):
+    """While a password is checked, somebody changes it."""
+
+    def __init__(self, limits, change):
+        super().__init__(limits, memory_kib=64, passes=1)
+        self._change = change
+
+    def verify(self, password, kept):
+        right = super().verify(password, kept)
+        self._change()
+        return right
+
+
+def test_a_sign_in_under_way_does_not_outlive_a_change_of_the_password(parts, accounts, ada):
+    def change():
+        accounts.update(OPERATOR, ada.id, password="ten tall ships")
+
+    overtaken = variant(parts, passwords=Overtaken(parts.limits, change))
+    with pytest.raises(Unauthenticated):
+        overtaken.sign_in("ada", PASSWORD)
+    seen = accounts.check_password("ada", "ten tall ships")
+    accounts.open_browser(seen)
+    change()
+    with pytest.raises(Unauthenticated):
+        accounts.open_browser(seen)
+    assert BROWSER_SESSION not in {
+        token.name for token in accounts.tokens.list(as_user(ada), ada.id)
+    }
+    accounts.delete(OPERATOR, ada.id)
+    with pytest.raises(Unauthenticated):
+        accounts.open_browser(seen)
 
 
 # Reading and changing

@@ -131,6 +131,13 @@ def test_a_fill_gives_empty_buckets_their_values(fleet, ask, fill, means):
     assert [b["distinct"] for b in buckets] == [0, 1, 0, 0, 1, 0]
 
 
+def test_a_fill_beyond_the_range_of_floats_is_null(fleet, ask):
+    device = fleet.device()
+    fleet.send(device, "x", [(T0, -1.7e308), (T0 + 2 * HOUR, 1.7e308)])
+    buckets = ask(device, interval="1h", fill="linear", stats="mean")["metrics"]["x"]
+    assert [b["mean"] for b in buckets] == [-1.7e308, None, 1.7e308]
+
+
 def test_a_filled_bucket_keeps_the_null_of_one_that_has_too_few_readings(fleet, ask):
     deviations = [b["stddev"] for b in fills(fleet, ask, "previous", stats="stddev")]
     assert deviations == [None, None, None, None, 0.0, 0.0]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from barograph.domain.errors import Forbidden
+from barograph.domain.errors import Forbidden, TooManyRequests, Unauthenticated
 from barograph.domain.period import Period
 from barograph.domain.user import OPERATOR, Principal
 
@@ -83,3 +83,55 @@ def test_removing_readings_is_told_with_what_was_asked_for(core, fleet):
     (entry,) = core.accounts.audit.list(OPERATOR).items
     assert entry.action == "readings.delete"
     assert entry.detail == {"metric": "x", "readings": 2}
+
+
+def fail_to_sign_in(core, name, address="198.51.100.7"):
+    with pytest.raises(Unauthenticated):
+        core.accounts.check_password(name, "not the password", address)
+
+
+def test_failed_sign_ins_are_told_without_what_was_typed(core):
+    core.accounts.register("ada", None, "correct horse battery", OPERATOR)
+    fail_to_sign_in(core, "ada")
+    fail_to_sign_in(core, "typed my password here")
+    later, earlier, _ = core.accounts.audit.list(OPERATOR).items
+    assert (earlier.actor, earlier.action, earlier.subject) == (
+        "(nobody)",
+        "user.sign_in_failed",
+        "ada",
+    )
+    assert earlier.detail == {"address": "198.51.100.7"}
+    assert later.subject == "(unknown)"
+    assert later.subject_id is None
+
+
+def test_failed_sign_ins_do_not_flood_the_log(core, clock):
+    for i in range(130):
+        fail_to_sign_in(core, f"nobody{i}", f"198.51.100.{i}")
+    told = core.accounts.audit.list(OPERATOR)
+    assert told.total == 100
+    clock.now += 60_000_000
+    fail_to_sign_in(core, "nobody", "203.0.113.1")
+    newest = core.accounts.audit.list(OPERATOR).items[0]
+    assert newest.detail == {"address": "203.0.113.1", "not_noted_before": 30}
+
+
+def test_tries_that_are_refused_for_their_number_are_not_told_one_by_one(core):
+    core.accounts.register("ada", None, "correct horse battery", OPERATOR)
+    for _ in range(10):
+        fail_to_sign_in(core, "ada")
+    with pytest.raises(TooManyRequests):
+        core.accounts.check_password("ada", "correct horse battery", "198.51.100.7")
+    assert core.accounts.audit.list(OPERATOR, kind="user").total == 11
+
+
+def test_how_metrics_are_shown_is_told(core, fleet):
+    device = fleet.device()
+    fleet.send(device, "x", [(1, 1.0)])
+    core.metrics.update(OPERATOR, device, {"x": {"unit": "°C"}})
+    (entry,) = core.accounts.audit.list(OPERATOR).items
+    assert (entry.action, entry.subject, entry.detail) == (
+        "device.metrics",
+        device.name,
+        {"x": {"unit": "°C"}},
+    )

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from barograph.domain.errors import Conflict, Forbidden, InvalidInput, StorageFull
+from barograph.domain.errors import Conflict, Forbidden, InvalidInput, StorageFull, Unavailable
 from barograph.domain.user import OPERATOR, Principal
 from barograph.services.backups import Backups, verified
 
@@ -58,6 +58,16 @@ def test_a_backup_that_fails_leaves_nothing_behind(catalog, clock, tmp_path):
     with pytest.raises(StorageFull, match="No space left"):
         failing.create(OPERATOR)
     assert list((tmp_path / "backups").iterdir()) == []
+
+
+def test_only_a_full_disk_is_called_full(catalog, clock, tmp_path):
+    def forbidden():
+        raise PermissionError(13, "Permission denied")
+
+    failing = Backups(catalog, Store(forbidden), tmp_path / "backups", clock)
+    with pytest.raises(Unavailable, match="Permission denied") as caught:
+        failing.create(OPERATOR)
+    assert not isinstance(caught.value, StorageFull)
 
 
 def test_what_a_crash_left_behind_is_removed_by_the_next(catalog, clock, tmp_path):

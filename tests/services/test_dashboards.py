@@ -91,6 +91,8 @@ def test_what_is_left_out_of_a_panel_is_written_in(core, anna, kitchen):
         ),
         ({"kind": "gauge", "question": {"devices": [1]}, "low": 5, "high": 5}, "panels[0].low"),
         ({"kind": "gauge", "question": {"devices": [1]}, "low": "5"}, "panels[0].low"),
+        ({"kind": "gauge", "question": {"devices": [1]}, "low": True}, "panels[0].low"),
+        ({"kind": "gauge", "question": {"devices": [1]}, "high": 10**400}, "panels[0].high"),
     ],
 )
 def test_a_panel_that_is_wrong_is_refused_with_the_place(core, anna, kitchen, panel, at):

@@ -1,6 +1,6 @@
 """The demo: devices that do not exist, with a past."""
 
-import time
+from threading import Event
 
 import pytest
 
@@ -64,10 +64,12 @@ def test_it_goes_on_where_an_earlier_one_ended(core, demo):
 def test_it_sends_as_time_goes(core, demo, monkeypatch):
     monkeypatch.setattr(module, "_EVERY", 1_000)
     demo()
-    later = core.clock.now = core.clock.now + HOUR
+    later, told = core.clock.now + HOUR, Event()
+    core.live.subscribe(lambda _, batch: told.set() if later in list(batch.times) else None)
+    core.clock.now = later
+    assert told.wait(60)
     mast = core.registry.series_of(core.registry.device("weather-mast").id)["pressure"]
-    while core.latest.seen([mast]) != later:
-        time.sleep(0.01)
+    assert core.latest.seen([mast]) == later
 
 
 def test_true_devices_are_not_mixed_with_invented_ones(core, demo, fleet):

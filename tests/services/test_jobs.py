@@ -125,6 +125,21 @@ def test_waiting_jobs_are_bounded(service, core):
     few.ask(OPERATOR, "work", {})
 
 
+def test_the_jobs_that_wait_for_one_user_keep_nobody_else_waiting(service, core, fleet):
+    few = service(lambda report: None, dataclasses.replace(core.limits, jobs_queued_max=1))
+    few.ask(fleet.user(), "work", {})
+    few.ask(OPERATOR, "work", {})
+    few.ask(fleet.user("boris"), "work", {})
+
+
+def test_a_token_that_reads_only_calls_no_job_off(core, fleet):
+    anna = fleet.user()
+    job = core.jobs.ask(anna, "analytics", {"user": anna.user_id})
+    with pytest.raises(Forbidden, match="reads only"):
+        core.jobs.cancel(dataclasses.replace(anna, token_reads_only=True), job.id)
+    assert core.jobs.get(anna, job.id).status == "queued"
+
+
 def test_rights_lost_between_asking_and_running_count(core, fleet):
     admin, anna = fleet.user("root", role="admin"), fleet.user("anna")
     device = fleet.device(owner=anna)
@@ -195,6 +210,28 @@ def test_a_stopped_runner_gives_the_job_back_at_once(service):
     assert jobs.get(OPERATOR, job.id).status == "running"
     assert jobs.run("another")
     assert jobs.get(OPERATOR, job.id).result == "done"
+
+
+def test_a_job_that_is_given_back_is_not_held_by_who_renewed_it(core, service, monkeypatch):
+    monkeypatch.setattr(jobs_module, "RENEW_SECONDS", 0.01)
+    renew, given_back, renewed = core.catalog.jobs.renew, [], Event()
+
+    def slow(job_id, owner, until, progress):
+        kept = renew(job_id, owner, until, progress)
+        if until == core.clock.now:
+            given_back.append(job_id)
+            renewed.wait(0.3)  # for whoever would still renew it
+        elif given_back:
+            renewed.set()
+        return kept
+
+    monkeypatch.setattr(core.catalog.jobs, "renew", slow)
+    stopped = service(lambda report: report(0.5))
+    job = stopped.ask(OPERATOR, "work", {})
+    stopping = iter((False, True))
+    stopped.run("me", stopping=lambda: next(stopping))
+    assert given_back == [job.id]
+    assert core.catalog.jobs.get(job.id).lease_until == core.clock.now
 
 
 def test_a_job_whose_runner_died_is_taken_again_but_not_for_ever(core, service):

@@ -35,3 +35,11 @@ def test_what_is_kept_is_bounded_and_the_last_batch_always_stays():
     assert [sequence for sequence, _ in bus.since(0)] == [2]
     bus.publish(batch(*range(50)))
     assert [sequence for sequence, _ in bus.since(0)] == [4]
+
+
+def test_batches_without_readings_are_neither_kept_nor_told():
+    bus, heard = InProcessLiveBus(3), []
+    bus.subscribe(lambda sequence, batch: heard.append(batch))
+    for _ in range(100):
+        bus.publish(batch())
+    assert bus.since(0) == heard == []

@@ -2,6 +2,7 @@
 
 from threading import Event, Thread
 
+import argon2
 import pytest
 
 from barograph.domain.errors import InvalidInput, Overloaded
@@ -26,6 +27,13 @@ def test_the_default_cost_is_what_the_documentation_says():
 def test_nothing_verifies_against_no_hash_or_a_broken_one(cheap_passwords):
     assert not cheap_passwords.verify(GOOD, None)
     assert not cheap_passwords.verify(GOOD, "not a hash")
+
+
+def test_comparing_with_nobodys_hash_costs_what_any_comparison_does(cheap_passwords):
+    nobodys = cheap_passwords._nobodys
+    assert not cheap_passwords.outdated(nobodys)
+    with pytest.raises(argon2.exceptions.VerifyMismatchError):  # it is computed, and differs
+        argon2.PasswordHasher().verify(nobodys, GOOD)
 
 
 def test_the_same_letter_typed_in_two_ways_is_the_same_password(cheap_passwords):
@@ -92,7 +100,7 @@ def test_beyond_the_bound_hashing_is_refused_at_once_and_works_again_after():
     start = Event()
 
     def hash_one():
-        start.wait(10)
+        start.wait(60)
         try:
             done.append(passwords.hash(GOOD))
         except Overloaded as error:

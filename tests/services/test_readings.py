@@ -1,10 +1,16 @@
+from threading import Event, Thread
+
 import pandas as pd
 import pytest
 
 from barograph.codecs.rows import rows
+from barograph.domain.batch import Batch
 from barograph.domain.errors import Forbidden, InvalidInput, NotFound
 from barograph.domain.time import HOUR, SECOND, from_text
 from barograph.domain.user import OPERATOR, Principal
+from barograph.services.readings import Readings
+from barograph.services.writer import Writer
+from barograph.stores.readings.parquet import write_parquet
 
 T0 = from_text("2026-01-01T00:00:00Z")
 
@@ -173,3 +179,40 @@ def test_parquet_of_nothing_is_a_table_without_rows(core, fleet, tmp_path):
     selection = core.readings.select(OPERATOR, fleet.device().id, {})
     core.readings.export_parquet(selection, tmp_path / "a.parquet")
     assert pd.read_parquet(tmp_path / "a.parquet").empty
+
+
+def test_a_reading_that_is_deleted_before_its_commit_is_told_is_not_the_newest(core, device):
+    committed, deleted, told = Event(), Event(), Event()
+
+    def tell(batch):
+        committed.set()
+        assert deleted.wait(60)
+        core.latest.update(batch)
+        told.set()
+
+    def settle():
+        deleted.set()  # from the store, but not yet from what is told
+        writer.settle()
+        assert told.is_set()
+
+    writer = Writer(core.store, backlog_readings_max=100, on_commit=(tell,))
+    readings = Readings(
+        core.registry,
+        core.store,
+        core.latest,
+        settle,
+        core.clock,
+        core.limits,
+        core.zone,
+        write_parquet,
+        core.accounts.audit,
+    )
+    series = core.registry.series_of(device.id)["x"]
+    late = T0 + 60 * SECOND
+    sending = Thread(target=writer.write, args=[Batch.of([(series, late, 1.0)])])
+    sending.start()
+    assert committed.wait(60)
+    assert readings.delete(OPERATOR, device.id, {"start_time": late}) == 1
+    sending.join()
+    assert core.latest.of_series([series])[series].time == T0 + 9 * SECOND
+    writer.close()

@@ -20,14 +20,19 @@ def follower(parts):
 
 def known(registry):
     """All that a registry knows."""
+    credentials = registry._credentials
     tokens = {
-        digest: replace(token, last_used_time=None) for digest, token in registry._tokens.items()
+        digest: replace(token, last_used_time=None) for digest, token in credentials._tokens.items()
     }
     return {
         "tokens": tokens,
-        "principals": registry._principals,
-        "expiring": registry._expiring,
-        "users": registry._users,
+        "of users": {one: {t.digest for t in held} for one, held in credentials._of_users.items()},
+        "of devices": {
+            one: {t.digest for t in held} for one, held in credentials._of_devices.items()
+        },
+        "principals": credentials._principals,
+        "expiring": credentials._expiring,
+        "users": credentials._users,
         "devices": registry._devices,
         "by_key": registry._by_key,
         "owned": {user: set(owned) for user, owned in registry._owned.items() if owned},

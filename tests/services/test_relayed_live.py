@@ -1,11 +1,12 @@
 """Live readings over several processes, on a relay that a test can see through."""
 
 import math
-from threading import Event, Lock
+from threading import Lock
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.waiting import until
 
 from barograph.domain.batch import Batch
 from barograph.domain.errors import Unavailable
@@ -84,14 +85,6 @@ def buses(table):
         bus.close()
 
 
-def until(look):
-    for _ in range(2000):
-        if look():
-            return
-        Event().wait(0.01)
-    raise AssertionError("it never came")
-
-
 def of(*times):
     return Batch.of([(1, time, math.pi) for time in times])
 
@@ -124,9 +117,60 @@ def test_what_is_lost_while_the_relay_is_away_is_passed_over_by_number(buses, ta
     assert [bus.heard for bus in buses] == [[(103, [4])]] * 2
 
 
+def test_a_part_that_cannot_be_read_is_passed_over_by_number(buses, table, caplog):
+    table.send([(3, b"of a newer program")])
+    buses[0].publish(of(4))
+    until(lambda: all(bus.heard for bus in buses))
+    assert [bus.heard for bus in buses] == [[(103, [4])]] * 2
+    assert "cannot be told live" in caplog.text
+
+
 def test_what_waits_is_sent_before_the_end(table):
     bus = RelayedLiveBus(table, 50, lambda: None)
     bus.start()
     bus.publish(of(1))
     bus.close()
     assert table.end == 101
+
+
+def test_who_needs_readings_that_another_process_told_gets_them_from_the_relay(buses, table):
+    ((_, payload),) = encode(of(1))
+    table.send([(1, payload)] * 3)
+    buses[1].reach(103).result(30)
+    assert [number for number, _ in buses[1].since(101)] == [101, 102]
+
+
+def test_what_the_relay_does_not_have_is_not_waited_for(buses):
+    buses[1].reach(10**15).result(30)
+    assert buses[1].sequence == 100
+
+
+def test_a_relay_that_is_away_is_asked_again(buses, table, caplog):
+    table.away = True
+    reached = buses[1].reach(101)
+    until(lambda: "not told live" in caplog.text)
+    assert not reached.done()
+    ((_, payload),) = encode(of(1))
+    table.rows.append(Relayed(100, 1, payload))
+    table.away = False
+    reached.result(30)
+    assert buses[1].sequence == 101
+
+
+def test_who_waits_no_longer_is_forgotten(buses, table, caplog):
+    table.away = True
+    assert buses[1].reach(101).cancel()
+    until(lambda: "not told live" in caplog.text)
+    table.away = False
+    buses[0].publish(of(1))
+    until(lambda: buses[1].heard)
+
+
+def test_nobody_waits_for_a_bus_that_ends(table, caplog):
+    bus = RelayedLiveBus(table, 50, lambda: None)
+    table.away = True
+    bus.start()
+    reached = bus.reach(101)
+    until(lambda: "not told live" in caplog.text)
+    bus.close()
+    assert reached.done()

@@ -6,6 +6,7 @@ import pytest
 
 from barograph.domain.errors import InvalidInput, Unavailable
 from barograph.domain.report import Report
+from barograph.domain.time import DAY
 from barograph.services.jobs import JobService
 from barograph.services.report_delivery import PAUSES, Deliveries, ReportDelivery
 from barograph.services.report_document import Document
@@ -121,6 +122,16 @@ def test_an_address_that_does_not_exist_is_given_up_at_once(core, due, post):
     due()
     assert (of(core, report).status, of(core, report).attempts) == ("failed", 1)
     core.clock.now += max(PAUSES)
+    assert not due()
+
+
+def test_a_report_that_cannot_be_made_into_a_file_is_given_up(core, due, post, monkeypatch):
+    monkeypatch.setitem(RENDERERS, "csv", lambda document: 1 / 0)
+    report = kept(core, ("email", "ann@example.org", ("csv",)))
+    assert due()
+    assert (of(core, report).status, of(core, report).attempts) == ("failed", 1)
+    assert "in its log" in of(core, report).error
+    core.clock.now += DAY
     assert not due()
 
 

@@ -57,7 +57,7 @@ def daily(schedules, core, anna):
 
 
 def jobs(core):
-    return core.catalog.jobs.list(limit=100).items
+    return [core.catalog.jobs.get(job.id) for job in core.catalog.jobs.list(limit=100).items]
 
 
 def run_all(core):
@@ -242,6 +242,20 @@ def test_there_is_an_end_to_the_schedules_of_one_user(core, anna):
         schedules.create(anna, Wanted("Daily", {}, SIX))
     with pytest.raises(Conflict, match="2 schedules"):
         schedules.create(anna, Wanted("Daily", {}, SIX))
+
+
+def test_a_device_of_many_metrics_is_reported_with_charts_of_some(schedules, core, anna):
+    device = core.fleet.device(owner=anna)
+    for n in range(430):
+        core.fleet.send(device, f"m{n}", [(MIDNIGHT - HOUR, float(n))])
+    schedules.create(anna, Wanted("Wide", {"devices": [device.id]}, SIX))
+    core.clock.now = MIDNIGHT + 6 * HOUR
+    assert schedules.run_due()
+    assert core.jobs.run("me")
+    [report] = core.reports.list(anna).items
+    [section] = core.reports.document(anna, report.id).sections
+    assert len(section.metrics) == 430
+    assert sum(one.course is not None for one in section.metrics) == 200
 
 
 def test_who_schedules_what_is_in_the_log(schedules, core, daily, anna):

@@ -1,11 +1,13 @@
 """How the installation says that it is doing."""
 
 import io
+import json
+import shutil
 import tarfile
 
 import pytest
 
-from barograph.domain.errors import Forbidden, NotFound
+from barograph.domain.errors import Forbidden, NotFound, Unavailable
 from barograph.domain.time import DAY, HOUR, MINUTE, SECOND
 from barograph.domain.user import OPERATOR, Principal
 from barograph.services.backups import Backups
@@ -108,6 +110,41 @@ def test_a_device_whose_readings_come_from_the_future_is_named(system, clock, fl
     assert (notice.names, notice.number) == (["racing"], 1)
     clock.now += HOUR
     assert "clocks_ahead" not in troubles(system)
+
+
+class Away:
+    """Readings whose database is away."""
+
+    def __getattr__(self, name):
+        def ask(*given):
+            raise Unavailable("the database is away")
+
+        return ask
+
+
+def test_a_store_that_is_away_is_told_and_the_rest_is_shown(core, system):
+    core.devices.create(OPERATOR, "Greenhouse")
+    system._store = Away()
+    status = system.status(OPERATOR)
+    assert (status.devices, status.stored, status.store.writable) == (1, (), False)
+    assert troubles(system) == {"store_not_writable", "no_backup"}
+
+
+def test_the_store_is_asked_about_no_device_by_itself(core, system, fleet, monkeypatch):
+    fleet.send(fleet.device("racing"), "x", [(core.clock.now + HOUR, 1.0)])
+    monkeypatch.setattr(core.latest, "of_series", Away().of_series)  # asks where several write
+    assert "clocks_ahead" in troubles(system)
+
+
+def test_a_backup_that_is_half_removed_is_none(core, system, clock, tmp_path, monkeypatch):
+    directory = tmp_path / "data" / "backups" / "20260101T000000.000000Z"
+    directory.mkdir(parents=True)
+    manifest = {"format": 1, "barograph": "1", "created_time": "2026-01-01T00:00:00Z", "files": []}
+    (directory / "manifest.json").write_text(json.dumps(manifest))
+    assert len(system.backups(OPERATOR)) == 1
+    monkeypatch.setattr(shutil, "rmtree", lambda path, **_: None)  # it died there
+    system.delete_backup(OPERATOR, directory.name)
+    assert system.backups(OPERATOR) == []
 
 
 def test_a_backup_is_missed_made_downloaded_and_deleted(core, system, clock, tmp_path):

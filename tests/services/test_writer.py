@@ -45,7 +45,7 @@ class Receipts:
 
     def wait(self, count):
         with self.changed:
-            assert self.changed.wait_for(lambda: len(self.calls) >= count, 10)
+            assert self.changed.wait_for(lambda: len(self.calls) >= count, 60)
         return self.calls
 
 
@@ -73,7 +73,7 @@ def stored(store):
 def test_what_arrives_during_a_commit_is_committed_together(gated, writer):
     receipts = Receipts()
     writer.submit(one(0), receipts, "a")
-    assert gated.entered.acquire(timeout=10)
+    assert gated.entered.acquire(timeout=60)
     for time in range(1, 6):
         writer.submit(one(time), receipts, time)
     gated.gate.release(2)
@@ -81,10 +81,39 @@ def test_what_arrives_during_a_commit_is_committed_together(gated, writer):
     assert gated.commits == [1, 5]
 
 
+@pytest.fixture
+def answered(gated):
+    """A writer that gathers; "a" has just been answered, after half a second, and "b" and "c" wait."""
+    writer = Writer(gated, backlog_readings_max=10, gather_seconds_max=60)
+    receipts = Receipts()
+    writer.submit(one(0), receipts, "a")
+    assert gated.entered.acquire(timeout=60)
+    writer.submit(one(1), receipts, "b")
+    writer.submit(one(2), receipts, "c")
+    threading.Event().wait(0.5)
+    gated.gate.release(10)
+    receipts.wait(1)
+    yield writer, receipts
+    writer.close()
+
+
+def test_where_commits_are_dear_those_just_answered_are_waited_for(gated, answered):
+    writer, receipts = answered
+    writer.submit(one(3), receipts, "a again")
+    assert receipts.wait(2)[1] == (["b", "c", "a again"], None)
+    assert gated.commits == [1, 3]
+
+
+def test_who_does_not_send_again_keeps_nobody_waiting_longer_than_a_commit(gated, answered):
+    _, receipts = answered
+    assert receipts.wait(2)[1] == (["b", "c"], None)
+    assert gated.commits == [1, 2]
+
+
 def test_a_receipt_comes_after_the_commit_only(gated, writer):
     receipts = Receipts()
     writer.submit(one(0), receipts, "a")
-    assert gated.entered.acquire(timeout=10)
+    assert gated.entered.acquire(timeout=60)
     assert receipts.calls == []
     gated.gate.release()
     receipts.wait(1)
@@ -94,7 +123,7 @@ def test_a_receipt_comes_after_the_commit_only(gated, writer):
 def test_beyond_the_backlog_a_submit_is_refused_and_nothing_of_it_is_stored(gated, writer):
     receipts = Receipts()
     writer.submit(Batch([1] * 8, list(range(8)), [0.0] * 8), receipts, "first")
-    assert gated.entered.acquire(timeout=10)
+    assert gated.entered.acquire(timeout=60)
     with pytest.raises(Overloaded):
         writer.submit(Batch([2] * 3, [1, 2, 3], [0.0] * 3), receipts, "refused")
     writer.submit(Batch([3, 3], [1, 2], [0.0] * 2), receipts, "fits")
@@ -173,7 +202,7 @@ def test_listeners_are_told_in_order_and_one_that_fails_hinders_nobody():
     writer.write(one(2))
     writer.close()
     assert [list(batch.times) for batch in told] == [[1], [2]]
-    assert (telemetry.commits, telemetry.readings_committed) == (2, 2)
+    assert (sum(telemetry.commit_buckets), telemetry.readings_committed) == (2, 2)
 
 
 def test_many_threads_write_and_each_reading_is_stored_once():
@@ -213,3 +242,27 @@ def test_concatenating_keeps_every_reading_in_order(parts):
             )
         batches.append(batch)
     assert list(concatenate(batches).readings()) == expected
+
+
+def test_settling_waits_until_the_commit_under_way_is_told(gated):
+    settling, settled = threading.Event(), threading.Event()
+    told = []
+    writer = Writer(gated, backlog_readings_max=10, on_commit=(told.append,))
+    writer.settle()  # nothing is under way
+
+    def settle():
+        settling.set()
+        writer.settle()
+        assert len(told) == 1
+        settled.set()
+
+    writer.submit(Batch.of([(1, 1, 1.0)]), Receipts(), "a")
+    gated.entered.acquire()
+    thread = threading.Thread(target=settle)
+    thread.start()
+    assert settling.wait(60)
+    assert not settled.is_set()
+    gated.gate.release()
+    thread.join()
+    assert settled.is_set()
+    writer.close()

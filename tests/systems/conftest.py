@@ -32,7 +32,7 @@ class Server:
                 stderr=subprocess.STDOUT,
                 env={**os.environ, **environment},
             )
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while time.monotonic() < deadline and self.process.poll() is None:
             try:
                 found = json.loads(announced.read_text())
@@ -41,7 +41,7 @@ class Server:
             except (OSError, ValueError, httpx.TransportError):
                 time.sleep(0.02)
             else:
-                self.client = httpx.Client(base_url=self.url, timeout=30)
+                self.client = httpx.Client(base_url=self.url, timeout=60)
                 return
         self.process.kill()
         raise AssertionError(f"the server did not start:\n{self.log.read_text()}")
@@ -58,7 +58,7 @@ class Server:
         self.process.send_signal(signal.SIGINT)
 
     def ended(self):
-        assert self.process.wait(30) == 0, self.log.read_text()
+        assert self.process.wait(60) == 0, self.log.read_text()
 
 
 class Api:

@@ -62,6 +62,7 @@ def admitted(locked):
     user = locked.client.post("/users", json=reg).json()["message"]
     own = {"Authorization": user}
     made = locked.client.post("/api/devices", json={"name": "p", "key": "probe"}, headers=own)
+    locked.owner = made.json()["user_id"]
     return own, {"Authorization": f"Bearer {made.json()['token']}"}
 
 
@@ -74,6 +75,8 @@ def test_calls_that_name_none_accept_the_users_or_the_devices(locked, admitted, 
 
     assert status("POST", "/stats/probe", json={"x": 1}) == 201
     assert status("GET", "/stats/probe/summary") == 200
+    assert status("GET", f"/users/{locked.owner}/devices/probe/stats/summary") == 200
+    assert status("GET", f"/users/{locked.owner + 1}/devices/probe/stats/summary") == 404
     assert status("POST", "/api/devices/probe/data", json={"x": 1}) == 201
     assert status("GET", "/api/analytics/devices/probe") == 200
     assert status("PUT", "/temperature/", json={"value": 1, "device": "probe"}) == 201
@@ -116,3 +119,7 @@ def test_a_body_that_is_too_large_is_refused_in_each_systems_shape(started):
     assert (answer.status_code, list(answer.json())) == (413, ["Error"])
     assert client.post("/stats/x", content=body).status_code == 413
     assert client.put("/x", content=body).status_code == 413
+    client.post("/stats/known", json={"x": 1}).raise_for_status()
+    for size, status in ((5000, 201), (5001, 413)):
+        answer = client.post("/api/devices/known/data", content=b'{"x": 1}'.ljust(size))
+        assert answer.status_code == status

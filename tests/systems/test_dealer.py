@@ -1,5 +1,7 @@
 """The car dealer, row by row."""
 
+import json
+
 import pytest
 from sqlalchemy import create_engine, inspect
 from tests.databases import on_every_database
@@ -34,6 +36,31 @@ def test_registering_says_to_sign_in_and_signing_in_gives_a_jwt(api, client):
     answer = client.post("/auth", json=sent)
     assert answer.status_code == 200
     assert answer.json()["access_token"].count(".") == 2
+
+
+@pytest.mark.parametrize("type", ["application/x-www-form-urlencoded", "text/plain", ""])
+def test_signing_in_takes_json_under_any_content_type(api, client, type):
+    sent = {"username": api.fresh("dealer"), "password": "a long walk 7"}
+    client.post("/register", json=sent)
+    headers = {"Content-Type": type}
+    answer = client.post("/auth", content=json.dumps(sent), headers=headers)
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("PATCH", "/auto/BMW", 405),
+        ("POST", "/stock", 405),
+        ("GET", "/register", 405),
+        ("GET", "/auto", 404),
+        ("GET", "/auto/a/b", 404),
+    ],
+)
+def test_a_wrong_method_or_path_is_told_in_the_dealers_member(client, method, path, status):
+    answer = client.request(method, path)
+    assert answer.status_code == status
+    assert answer.json()["Error"]
 
 
 def test_a_user_that_exists_is_refused(api, client):
@@ -199,6 +226,19 @@ def test_a_car_tells_the_newest_readings_of_what_is_fitted_to_it(api, client, se
     assert told["telemetry"] == [{**names, "metrics": newest}]
     _, other = api.user()
     assert "telemetry" not in client.get(f"/auto/{mark}", headers=other).json()
+
+
+def test_a_device_that_is_nobodys_and_shared_with_who_asks_is_told_once(api, client, mark):
+    found = client.get("/api/assets", params={"kind": "auto", "search": mark}).json()
+    fitted = {"name": "gps", "key": api.fresh("gps"), "asset_id": found["items"][0]["id"]}
+    made = client.post("/api/devices", json=fitted).json()
+    client.post(f"/api/devices/{made['id']}/data", json={"speed": 50})
+    _, seller = api.user()
+    name = client.get("/api/users/me", headers=seller).json()["username"]
+    shared = client.put(f"/api/devices/{made['id']}/shares", json={"user": name})
+    assert shared.status_code == 200
+    told = client.get(f"/auto/{mark}", headers=seller).json()["telemetry"]
+    assert [one["device_id"] for one in told] == [made["id"]]
 
 
 def test_the_database_with_all_tables_is_there_from_the_first_start(server):

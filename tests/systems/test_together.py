@@ -90,6 +90,21 @@ def test_each_api_can_be_turned_on_and_off(alone, system):
                 assert answer.headers["content-type"] == "application/problem+json"
 
 
+def test_each_api_is_described_while_it_is_on(alone):
+    for only, client in alone.items():
+        paths = client.get("/openapi.json").json()["paths"]
+        tags = {tag for path in paths.values() for call in path.values() for tag in call["tags"]}
+        of_systems = {"temperature service", "device statistics", "car dealer", "parameters"}
+        assert [tag for tag in tags & of_systems if only not in tag] == []
+        for system, calls in CALLS.items():
+            for method, path, _ in calls:
+                place = path.partition("?")[0]
+                for name, value in (("device_id", "off"), ("user_id", "1"), ("mark", "BMW")):
+                    place = place.replace(f"/{value}", f"/{{{name}}}")
+                place = place.replace("/temperature", "/{parameter}")
+                assert (method.lower() in paths.get(place, {})) == (only == system), (only, place)
+
+
 def test_without_the_parameters_api_there_is_no_page_of_its_either(alone):
     answers = {
         only: client.get("/last", headers={"Accept": "text/html"}).status_code

@@ -2,25 +2,15 @@
 
 import contextlib
 import os
-from threading import Event
 
 import httpx
 import pytest
 from tests.conftest import Server
 from tests.databases import empty_database
+from tests.waiting import until
 
 WAYS = ("postgresql", "mysql", "postgresql with redis")
 REDIS = os.environ.get("BAROGRAPH_TEST_REDIS_URL", "redis://127.0.0.1:6379/0")
-
-
-def until(look, seconds=60):
-    """What `look` finds, in the end."""
-    for _ in range(seconds * 50):
-        found = look()
-        if found:
-            return found
-        Event().wait(0.02)
-    raise AssertionError("it never came")
 
 
 class Workers(Server):
@@ -29,35 +19,39 @@ class Workers(Server):
     def each(self, count=2):
         """For each process a client whose one connection goes there, in order of number."""
         found = {}
-        for _ in range(400):
+
+        def all_found():
             client = httpx.Client(
                 base_url=self.url,
                 headers={"Authorization": f"Bearer {self.token}"},
-                timeout=30,
+                timeout=60,
                 limits=httpx.Limits(max_connections=1),
             )
             try:
                 number = client.get("/healthz").json()["worker"]
             except httpx.TransportError:  # a process that is being replaced
                 client.close()
-                Event().wait(0.05)
-                continue
+                return None
             if number in found:
                 client.close()
             found.setdefault(number, client)
-            if len(found) == count:
-                return [found[number] for number in sorted(found)]
-        raise AssertionError(f"only processes {sorted(found)} answer")
+            return len(found) == count
+
+        until(all_found, lambda: f"{count} processes: {sorted(found)} answer")
+        return [found[number] for number in sorted(found)]
 
 
 @contextlib.contextmanager
 def workers(directory, way, *options, ends=0, **environment):
+    """A server of two processes; what `environment` says of databases goes before the `way`."""
     backend, _, redis = way.partition(" with ")
     with empty_database(backend, directory) as url:
         given = {"BAROGRAPH_DATABASE_URL": url, "BAROGRAPH_READINGS_URL": url, **environment}
         if redis:
             given.setdefault("BAROGRAPH_REDIS_URL", REDIS)
-        server = Workers(directory, "--workers", "2", "--mqtt-port", "0", *options, **given)
+        if "BAROGRAPH_MQTT_BRIDGE" not in given:
+            options = ("--mqtt-port", "0", *options)
+        server = Workers(directory, "--workers", "2", *options, **given)
         server.environment = given
         try:
             yield server

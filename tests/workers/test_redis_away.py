@@ -2,7 +2,8 @@
 
 import pytest
 from tests.jobs.conftest import PrivateRedis
-from tests.workers.conftest import until, workers
+from tests.waiting import until
+from tests.workers.conftest import workers
 from tests.workers.test_agreement import make_device, ok, watching, write
 
 

@@ -9,7 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
-from tests.workers.conftest import until, workers
+from tests.waiting import until
+from tests.workers.conftest import workers
 from tests.workers.test_agreement import make_device, ok, write
 
 
@@ -45,7 +46,7 @@ def test_a_killed_process_is_replaced_and_loses_nothing_acknowledged(server):
     acknowledged, numbers, over = [], itertools.count(), []
 
     def send(_):
-        with httpx.Client(base_url=server.url, timeout=30) as client:
+        with httpx.Client(base_url=server.url, timeout=60) as client:
             while not over:
                 n = next(numbers)
                 try:
@@ -125,7 +126,7 @@ def test_what_cannot_work_is_refused_and_says_what_to_set(tmp_path, settings, sa
         check=False,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=200,
         env={**os.environ, **settings},
     )
     assert done.returncode == 2
@@ -141,7 +142,7 @@ def test_settings_that_a_process_cannot_begin_with_end_the_server(tmp_path):
         check=False,
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=300,
         env={
             **os.environ,
             "BAROGRAPH_DATABASE_URL": nowhere,

@@ -7,22 +7,22 @@ from typing import Annotated
 import typer
 
 from barograph.cli.output import say
-from barograph.cli.target import ConfigFile, DataDir, Target, Token, Url, connected
+from barograph.cli.target import Target, connected, of_a_server
 from barograph.client import Client
 from barograph.domain.errors import ConfigurationError
 from barograph.services.backups import sync, sync_tree, verified
 
 
+@of_a_server
 def backup(
+    target: Target,
     directory: Annotated[
         Path, typer.Argument(metavar="DIRECTORY", help="Where to put it: a new directory.")
     ],
-    url: Url = None,
-    token: Token = None,
-    data_dir: DataDir = None,
-    config_file: ConfigFile = None,
 ) -> None:
     """Copy users, devices, tokens, readings and MQTT sessions to a new directory. Nothing stops.
+
+    What lies on a database server is left out, and it is said what copies it.
 
     [dim]Example:[/dim] barograph backup /mnt/backups/2026-11-21
     """
@@ -30,8 +30,8 @@ def backup(
         raise ConfigurationError(f"{directory} exists already: name a new directory")
     if not directory.absolute().parent.is_dir():
         raise ConfigurationError(f"there is no directory {directory.absolute().parent}")
-    with connected(Target(url, token, data_dir, config_file)) as client:
-        made = Path(_made(client, remote=url is not None))
+    with connected(target) as client:
+        made = Path(_made(client, remote=target.url is not None))
     try:
         _move(made, directory)
     except OSError as error:
@@ -40,6 +40,8 @@ def backup(
         ) from None
     manifest = verified(directory)
     say(f"{directory}: {len(manifest.files)} files, {manifest.size:,} bytes, checked")
+    for one in manifest.left_out:
+        say(f"not in it: {one}")
 
 
 def _made(client: Client, *, remote: bool) -> str:

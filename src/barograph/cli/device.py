@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from barograph.cli.output import note, print_table, say
-from barograph.cli.target import ConfigFile, DataDir, Target, Token, Url, connected
+from barograph.cli.target import Target, connected, of_a_server
 from barograph.cli.user import Yes, named
 from barograph.domain.errors import ConfigurationError
 
@@ -15,7 +15,9 @@ Ref = Annotated[str, typer.Argument(metavar="DEVICE", help="The device's key or 
 
 
 @app.command()
+@of_a_server
 def create(
+    target: Target,
     *,
     name: Annotated[str, typer.Argument(help="What people call it.")],
     key: Annotated[
@@ -27,17 +29,13 @@ def create(
     attribute: Annotated[
         list[str] | None, typer.Option(help="Something to note about it.", metavar="NAME=TEXT")
     ] = None,
-    url: Url = None,
-    token: Token = None,
-    data_dir: DataDir = None,
-    config_file: ConfigFile = None,
 ) -> None:
     """Register a device; prints its token.
 
     [dim]Example:[/dim] barograph device create "Kitchen sensor" --key kitchen
     """
     attributes = dict(_pair(one) for one in attribute or ())
-    with connected(Target(url, token, data_dir, config_file)) as client:
+    with connected(target) as client:
         owner = None if user is None else named(client, user).id
         made = client.create_device(name, key=key, user_id=owner, attributes=attributes)
     say(f"device {made.key} has id {made.id}")
@@ -45,22 +43,20 @@ def create(
 
 
 @app.command("list")
+@of_a_server
 def list_devices(
+    target: Target,
     *,
     search: Annotated[str, typer.Argument(help="A part of the name or key.")] = "",
     user: Annotated[
         str | None, typer.Option(help="Those of this user.", metavar="USERNAME")
     ] = None,
-    url: Url = None,
-    token: Token = None,
-    data_dir: DataDir = None,
-    config_file: ConfigFile = None,
 ) -> None:
     """List the devices.
 
     [dim]Example:[/dim] barograph device list kitchen
     """
-    with connected(Target(url, token, data_dir, config_file)) as client:
+    with connected(target) as client:
         owner = None if user is None else named(client, user).id
         rows = [
             (device.id, device.key, device.name, device.user_id, device.last_seen)
@@ -70,19 +66,17 @@ def list_devices(
 
 
 @app.command()
+@of_a_server
 def show(
+    target: Target,
     *,
     device: Ref,
-    url: Url = None,
-    token: Token = None,
-    data_dir: DataDir = None,
-    config_file: ConfigFile = None,
 ) -> None:
     """Show a device and its newest readings.
 
     [dim]Example:[/dim] barograph device show kitchen
     """
-    with connected(Target(url, token, data_dir, config_file)) as client:
+    with connected(target) as client:
         found = client.get_device(device)
         latest = client.latest(device)
     facts = {
@@ -105,20 +99,18 @@ def show(
 
 
 @app.command()
+@of_a_server
 def delete(
+    target: Target,
     *,
     device: Ref,
     yes: Yes = False,
-    url: Url = None,
-    token: Token = None,
-    data_dir: DataDir = None,
-    config_file: ConfigFile = None,
 ) -> None:
     """Remove a device with all its readings, for good.
 
     [dim]Example:[/dim] barograph device delete kitchen
     """
-    with connected(Target(url, token, data_dir, config_file)) as client:
+    with connected(target) as client:
         found = client.get_device(device)
         if not yes:
             typer.confirm(f"Remove {found.key} ({found.name}) with all its readings?", abort=True)
@@ -127,19 +119,17 @@ def delete(
 
 
 @app.command("token")
+@of_a_server
 def rotate(
+    target: Target,
     *,
     device: Ref,
-    url: Url = None,
-    token: Token = None,
-    data_dir: DataDir = None,
-    config_file: ConfigFile = None,
 ) -> None:
     """Give a device a new token; the old one stops working at once.
 
     [dim]Example:[/dim] barograph device token kitchen
     """
-    with connected(Target(url, token, data_dir, config_file)) as client:
+    with connected(target) as client:
         made = client.rotate_device_token(device)
     note(f"the new token of {device}, shown this once:")
     say(made)

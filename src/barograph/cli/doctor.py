@@ -14,17 +14,21 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from barograph import wiring
 from barograph.cli.output import print_table
 from barograph.cli.running import Running
 from barograph.cli.target import ConfigFile, DataDir, Target, local
 from barograph.client import BarographClientError, Client
 from barograph.config import Settings
-from barograph.domain.errors import BarographError
+from barograph.domain.errors import BarographError, ConfigurationError
 from barograph.stores.catalog.address import read_url
 from barograph.stores.catalog.engine import Database
 from barograph.stores.catalog.schema import HEAD, current_revision
 from barograph.transport.http.server import bind
+from barograph.transport.mqtt.bridge_line import NotNow
+from barograph.transport.mqtt.broker_address import BrokerAddress
+from barograph.transport.mqtt.broker_check import BrokerRefuses
+from barograph.wiring.mqtt import certificate_of, check_bridge
+from barograph.wiring.stores import CATALOG_FILE, READINGS_DIRECTORY, open_readings
 
 _GIB = 1 << 30
 _MIB = 1 << 20
@@ -77,6 +81,8 @@ def examine(settings: Settings, running: Running | None) -> Iterator[Finding]:
         yield from _stored(settings)
     if settings.mqtt_tls_certificate or settings.mqtt_tls_key:
         yield _certificate(settings)
+    if settings.mqtt_bridge:
+        yield _broker(settings)
     yield _clock(datetime.now(UTC))
     yield _zones(settings.timezone)
     yield from _memory(settings)
@@ -164,19 +170,37 @@ def _port(settings: Settings) -> Finding:
 
 def _certificate(settings: Settings) -> Finding:
     try:
-        wiring.certificate_of(settings)
+        certificate_of(settings)
     except BarographError as error:
         return Finding("TLS", "wrong", str(error), "set mqtt_tls_certificate and mqtt_tls_key")
     return Finding("TLS", "ok", f"{settings.mqtt_tls_certificate} and its key can be used")
 
 
+def _broker(settings: Settings) -> Finding:
+    where = str(BrokerAddress.parse(settings.mqtt_bridge))
+    try:
+        version = check_bridge(settings)
+    except ConfigurationError as error:
+        return Finding("MQTT broker", "wrong", str(error), "name a file of PEM certificates")
+    except NotNow as error:
+        return Finding(
+            "MQTT broker",
+            "wrong",
+            f"{where}: {error}",
+            "see that it runs, and that mqtt_bridge has its address and port",
+        )
+    except BrokerRefuses as error:
+        return Finding("MQTT broker", "wrong", f"{where}: {error}", error.advice)
+    return Finding("MQTT broker", "ok", f"{where} lets us in (MQTT {version})")
+
+
 def _stored(settings: Settings) -> Iterator[Finding]:
-    catalog = settings.data_dir / wiring.CATALOG_FILE
+    catalog = settings.data_dir / CATALOG_FILE
     if settings.database_url:
         yield _tried("catalog", lambda: _database(settings.database_url))
     elif catalog.exists():
         yield _catalog(catalog)
-    readings = settings.data_dir / wiring.READINGS_DIRECTORY
+    readings = settings.data_dir / READINGS_DIRECTORY
     if settings.readings_url or readings.exists():
         yield _tried("readings", lambda: _readings(settings))
 
@@ -216,7 +240,7 @@ def _migration(revision: str | None) -> Finding:
 
 
 def _readings(settings: Settings) -> Finding:
-    store = wiring.open_readings(settings)
+    store = open_readings(settings)
     try:
         health = store.health()
     finally:

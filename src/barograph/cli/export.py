@@ -2,16 +2,18 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, BinaryIO, Literal
+from urllib.parse import quote
 
 import typer
 from rich.progress import DownloadColumn, Progress, SpinnerColumn, TextColumn, TransferSpeedColumn
 
 from barograph.cli.output import console, note
-from barograph.cli.target import ConfigFile, DataDir, Target, Token, Url, connected
+from barograph.cli.target import Target, connected, of_a_server
 from barograph.client import Client
 from barograph.domain.errors import ConfigurationError
 
@@ -19,7 +21,9 @@ Form = Literal["csv", "ndjson", "parquet"]
 _FORMS: tuple[Form, ...] = ("csv", "ndjson", "parquet")
 
 
+@of_a_server
 def export(
+    target: Target,
     *,
     devices: Annotated[
         list[str] | None, typer.Argument(metavar="[DEVICE]...", help="Devices' keys or ids.")
@@ -45,16 +49,12 @@ def export(
     ] = None,
     end: Annotated[str | None, typer.Option(help="Before this time.", metavar="TIME")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace files that are there.")] = False,
-    url: Url = None,
-    token: Token = None,
-    data_dir: DataDir = None,
-    config_file: ConfigFile = None,
 ) -> None:
     """Write readings to a file each, as CSV, NDJSON or Parquet; barograph import reads them again.
 
     [dim]Example:[/dim] barograph export kitchen --start -30d -o kitchen.parquet
     """
-    with connected(Target(url, token, data_dir, config_file)) as client:
+    with connected(target) as client:
         keys = [one.key for one in client.devices()] if every else list(devices or ())
         if not keys:
             raise ConfigurationError("name the devices, or --all")
@@ -64,8 +64,9 @@ def export(
             raise ConfigurationError("several devices need a directory: --output DIRECTORY")
         if output is None and chosen == "parquet" and sys.stdout.isatty():
             raise ConfigurationError("Parquet is not for terminals: --output FILE")
+        names = _file_names(keys)
         for key in keys:
-            path = output / f"{_file_name(key)}.{chosen}" if several and output else output
+            path = output / f"{names[key]}.{chosen}" if several and output else output
             with opened(path, force=force) as file:
                 size = _copy(client, key, chosen, metrics, start, end, file)
             if path is not None:
@@ -79,8 +80,14 @@ def _form_of(output: Path | None) -> Form | None:
     return next((form for form in _FORMS if form == suffix), None)
 
 
-def _file_name(key: str) -> str:
-    return key.replace("/", "_").replace(":", "_")
+def _file_names(keys: Sequence[str]) -> dict[str, str]:
+    """A name for each device's file: its key, or what is left of it as a name, if no other's is."""
+    plain = {key: key.replace("/", "_").replace(":", "_") for key in keys}
+    used = Counter(name.casefold() for name in plain.values())  # some file systems know no case
+    return {
+        key: name if used[name.casefold()] == 1 else f"{quote(key, safe='')}~{number}"
+        for number, (key, name) in enumerate(plain.items(), 1)
+    }
 
 
 @contextmanager

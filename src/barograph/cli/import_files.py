@@ -22,7 +22,7 @@ from barograph.cli.importing.files import Chunk, File, fingerprint, opened
 from barograph.cli.importing.progress import ProgressFile
 from barograph.cli.importing.shape import Gathered, Shape
 from barograph.cli.output import console, note, say
-from barograph.cli.target import ConfigFile, DataDir, Target, Token, Url, connected
+from barograph.cli.target import Target, connected, of_a_server
 from barograph.client import BarographClientError, Client, NotFound
 from barograph.client import InvalidInput as Refused
 from barograph.domain.device import check_key
@@ -32,7 +32,9 @@ from barograph.domain.time import format_time, parse_zone
 _PLACE = re.compile(r"(?P<column>.*)\[(?P<row>\d+)\]\Z", re.DOTALL)
 
 
+@of_a_server
 def import_files(
+    target: Target,
     *,
     files: Annotated[
         list[Path], typer.Argument(metavar="FILE...", help="CSV, NDJSON or Parquet files.")
@@ -76,10 +78,6 @@ def import_files(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only read the files, and say what they hold.")
     ] = False,
-    url: Url = None,
-    token: Token = None,
-    data_dir: DataDir = None,
-    config_file: ConfigFile = None,
 ) -> None:
     """Store the readings of files. Importing a file again changes nothing.
 
@@ -102,7 +100,7 @@ def import_files(
     with ExitStack() as opening:
         send: Callable[[str, Gathered], None] | None = None
         if not dry_run:
-            client = opening.enter_context(connected(Target(url, token, data_dir, config_file)))
+            client = opening.enter_context(connected(target))
             send = _Sender(client, create=create).send
         for path in files:
             _Import(path, shape, send).run(resume=resume)

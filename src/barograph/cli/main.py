@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from barograph.cli.complaint import complain
+from barograph.cli.memory import growing
 from barograph.domain.errors import BarographError
 
 
@@ -26,14 +27,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _run(arguments: list[str]) -> int:
     if arguments[:1] == ["serve"]:
-        # A server runs for months: it is not to hold the other commands and what they import.
-        from barograph.cli.serve import serve  # noqa: PLC0415
-        from barograph.cli.top import new_app  # noqa: PLC0415
+        with growing():
+            # A server runs for months: it is not to hold the other commands and what they import.
+            from barograph.cli.serve import serve  # noqa: PLC0415  # not for the other commands
+            from barograph.cli.top import new_app  # noqa: PLC0415  # as above
 
-        app = new_app()
-        app.command("serve")(serve)
-        app(arguments)
+            app = new_app()
+            app.command("serve")(serve)
+            app(arguments)
         return 0
-    from barograph.cli.commands import run  # noqa: PLC0415
+    from barograph.cli.commands import run  # noqa: PLC0415  # not for a server
 
     return run(arguments)

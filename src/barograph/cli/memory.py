@@ -12,20 +12,37 @@ _DONTNEED = 4
 
 
 @contextmanager
+def growing() -> Iterator[None]:
+    """Make what will last, without a collector that looks through it for garbage it does not have."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+@contextmanager
 def settled() -> Iterator[None]:
     """Run with what the start has made as given.
 
-    What it freed and the code that only it has run go back to the system. What it made lasts as
-    long as the program, so the collector does not look through it again: that stops everything
-    for a quarter of a second.
+    It lasts as long as the program, so the collector does not look through it again: that would
+    stop everything for a quarter of a second.
     """
-    gc.collect()
     gc.freeze()
-    _give_back()
+    gc.enable()
     try:
         yield
     finally:
         gc.unfreeze()  # or what is left at the end would look like a leak
+
+
+def settle() -> None:
+    """Take what has been made since as given, too, and give memory back to the system.
+
+    That is what the start has freed, and the code that only the start has run.
+    """
+    gc.freeze()
+    _give_back()
 
 
 def _give_back() -> None:

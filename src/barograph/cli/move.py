@@ -8,12 +8,20 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from barograph import config, wiring
+from barograph import config
 from barograph.cli.output import console, say
 from barograph.cli.target import Target, local
 from barograph.config import Settings
 from barograph.domain.errors import ConfigurationError
 from barograph.services.moving import copy_readings
+from barograph.wiring.mqtt import move_mqtt
+from barograph.wiring.stores import (
+    catalog_copy,
+    catalog_url,
+    open_readings,
+    prepare,
+    series_ids,
+)
 
 
 def move(
@@ -43,6 +51,8 @@ def move(
 ) -> None:
     """Copy users, devices, tokens and readings into another store. No server may run on either.
 
+    From one data directory to another, what MQTT keeps goes too; else it is said what to copy.
+
     The source stays as it is. Run it again after an interruption and it goes on. In the end, every
     table and every series is compared by counts and checksums.
 
@@ -50,7 +60,7 @@ def move(
     """
     there = _settings("--from", source, source_readings, new=False)
     here = _settings("--to", target, target_readings, new=True)
-    if wiring.catalog_url(there) == wiring.catalog_url(here):
+    if catalog_url(there) == catalog_url(here):
         raise ConfigurationError("--from and --to are the same place")
     bar = Progress(
         TextColumn("{task.description}"),
@@ -61,26 +71,44 @@ def move(
         disable=not sys.stderr.isatty(),
         transient=True,
     )
-    with closing(wiring.catalog_copy(there, here)) as catalog, bar:
+    with closing(catalog_copy(there, here)) as catalog, bar:
         rows = catalog.rows()
         task = bar.add_task("catalog", total=rows)
         catalog.run(lambda _, more: bar.advance(task, more))
         with (
-            closing(wiring.open_readings(there)) as old,
-            closing(wiring.open_readings(here)) as new,
+            closing(open_readings(there)) as old,
+            closing(open_readings(here)) as new,
         ):
-            series = wiring.series_ids(there)
+            series = series_ids(there)
             task = bar.add_task("readings", total=sum(old.counts().values()))
             moved = copy_readings(old, new, series, lambda more: bar.advance(task, more))
+        between_directories = "://" not in source and "://" not in target
+        if between_directories:
+            move_mqtt(there.data_dir, here.data_dir)
         catalog.finish()
     say(
         f"{rows:,} rows of the catalog and {moved.readings:,} readings of {len(series):,} series "
         f"moved and compared (checksum {moved.checksum:016x})"
     )
+    if not between_directories:
+        say(
+            f"What MQTT keeps (sessions, retained messages) lies in files of the data directory, not in "
+            f"a database, and was not moved. {_MQTT_ADVICE.format(directory=_directory(source))}"
+        )
     if "://" in target:
         say("Serve them with the settings database_url and readings_url.")
     else:
         say(f"Serve them: barograph serve --data-dir {target}")
+
+
+_MQTT_ADVICE = (
+    "Start the server with the same data directory as before{directory}, or copy mqtt.db and "
+    "mqtt-bridge* from there into the new one before its first start"
+)
+
+
+def _directory(source: str) -> str:
+    return "" if "://" in source else f" ({source})"
 
 
 def _settings(option: str, place: str, readings: str | None, *, new: bool) -> Settings:
@@ -97,5 +125,5 @@ def _settings(option: str, place: str, readings: str | None, *, new: bool) -> Se
                 f"a server is running on {directory} (process {running.pid}): stop it first"
             )
         if new:
-            wiring.prepare(directory)
+            prepare(directory)
     return config.load(None, data_dir=directory, database_url=database, readings_url=elsewhere)

@@ -9,8 +9,9 @@ import msgspec
 
 from barograph.domain.errors import ConfigurationError
 from barograph.domain.time import format_time
-from barograph.mqtt.client import Client, ClientEvent, Confirmed, Connected
-from barograph.mqtt.connection import Closed
+from barograph.mqtt.client import Client
+from barograph.mqtt.client_events import ClientEvent, Confirmed, Connected
+from barograph.mqtt.connection_events import Closed
 from barograph.mqtt.packets import V5, Connect
 from barograph.mqtt.reason import FAILURE, Reason
 from barograph.services.simulation import SimulatedDevice, Values

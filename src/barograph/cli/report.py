@@ -8,7 +8,7 @@ import typer
 
 from barograph.cli.export import opened
 from barograph.cli.output import note
-from barograph.cli.target import ConfigFile, DataDir, Target, Token, Url, connected
+from barograph.cli.target import Target, connected, of_a_server
 from barograph.cli.user import named
 from barograph.client.reports import ReportForm
 from barograph.domain.errors import ConfigurationError
@@ -17,7 +17,9 @@ _FORMS: tuple[ReportForm, ...] = get_args(ReportForm)
 _BINARY = frozenset({"pdf", "xlsx", "parquet"})
 
 
+@of_a_server
 def report(
+    target: Target,
     *,
     devices: Annotated[
         list[str] | None,
@@ -61,10 +63,6 @@ def report(
         typer.Option("--format", help="Default: what the file's name ends with, or html."),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
-    url: Url = None,
-    token: Token = None,
-    data_dir: DataDir = None,
-    config_file: ConfigFile = None,
 ) -> None:
     """Make a report with charts: a page, PDF, CSV, a workbook, Parquet or JSON. The server keeps it.
 
@@ -73,7 +71,7 @@ def report(
     chosen = form or _form_of(output) or "html"
     if output is None and chosen in _BINARY and sys.stdout.isatty():
         raise ConfigurationError(f"{chosen} is not for terminals: --output FILE")
-    with connected(Target(url, token, data_dir, config_file)) as client:
+    with connected(target) as client:
         job = client.make_report(
             name,
             devices=devices or (),

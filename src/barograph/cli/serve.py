@@ -9,7 +9,7 @@ import socket
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -18,17 +18,23 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from barograph import config, wiring
+from barograph import config
 from barograph.cli.complaint import complain
-from barograph.cli.memory import settled
+from barograph.cli.memory import settle, settled
 from barograph.cli.running import Announcement
 from barograph.cli.supervisor import Link, Supervisor
 from barograph.config import Settings
 from barograph.domain.errors import BarographError, ConfigurationError
 from barograph.transport.http.access import is_loopback
+from barograph.transport.http.deadlines import WebSockets
 from barograph.transport.http.server import HttpServer, bind, bind_each
+from barograph.transport.http.siblings import siblings
 from barograph.transport.mqtt.broker_address import BrokerAddress
+from barograph.transport.mqtt.giving_away import GivenAway, giving_pair
 from barograph.transport.web.snippets import MqttAddress
+from barograph.wiring.processes import Place, check_processes
+from barograph.wiring.program import Program, build
+from barograph.wiring.stores import prepare
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +45,9 @@ _SWITCH_SECONDS = 0.001
 """How long the event loop may hold the interpreter while the writer waits for it. Python's 5 ms
 would be most of a commit's time."""
 
+_FINISH_SECONDS = 0.1
+"""From the start to the making of the routes: who waited for the server is answered first."""
+
 
 @dataclass(frozen=True, slots=True)
 class MqttSockets:
@@ -46,6 +55,10 @@ class MqttSockets:
 
     plain: list[socket.socket]
     tls: list[socket.socket]
+    taking: socket.socket | None = None
+    """Where other processes' connections come to the first of several."""
+    giving: socket.socket | None = None
+    """Where the others give them away."""
 
     @property
     def port(self) -> int | None:
@@ -127,7 +140,7 @@ def serve(
         mqtt = _bind_mqtt(settings)
         for one in (*mqtt.plain, *mqtt.tls):
             opened.callback(one.close)
-        program = wiring.build(settings, mqtt_address=_publishing(settings, mqtt))
+        program = build(settings, mqtt_address=_publishing(settings, mqtt))
         opened.callback(program.close)
         if demo:
             _show(program, opened)
@@ -138,20 +151,27 @@ def serve(
 
 def _serve_in_workers(settings: Settings, opened: ExitStack) -> int:
     """Start the workers and keep them running; the exit status."""
-    wiring.check_processes(settings)
-    wiring.prepare(settings.data_dir)
+    check_processes(settings)
+    prepare(settings.data_dir)
     sockets = bind_each(settings.host, settings.port, settings.workers)
     for one in itertools.chain.from_iterable(sockets):
         opened.callback(one.close)
     mqtt = _bind_mqtt(settings)
     for one in (*mqtt.plain, *mqtt.tls):
         opened.callback(one.close)
+    pair = giving_pair() if _serves_websocket(settings) else None
+    for one in pair or ():
+        opened.callback(one.close)
+    giving, taking = pair or (None, None)
+    mqtt = replace(mqtt, taking=taking)
+    none = MqttSockets([], [], giving=giving)
     token = secrets.token_urlsafe(32)
-    none = MqttSockets([], [])
     publishing = _publishing(settings, mqtt)
+    directory = Path(opened.enter_context(TemporaryDirectory(prefix="barograph-")))
+    known = siblings(directory, settings.workers, opened)
 
     def arguments(number: int) -> tuple[Any, ...]:
-        place = wiring.Place(number, token)
+        place = Place(number, token, known[number])
         served = mqtt if number == 0 else none
         return settings.model_dump(), place, sockets[number], served, publishing
 
@@ -163,7 +183,10 @@ def _serve_in_workers(settings: Settings, opened: ExitStack) -> int:
         _banner(settings, url, mqtt, said["setup"])
         typer.echo(f"  workers    {settings.workers}")
 
-    status = Supervisor(settings.workers, work, arguments).run(when_ready)
+    import barograph.wiring.routes  # noqa: F401, PLC0415  # once for all, before they are forked
+
+    with settled():
+        status = Supervisor(settings.workers, work, arguments).run(when_ready)
     logger.info("stopped; everything accepted is committed")
     return status
 
@@ -172,7 +195,7 @@ def work(
     number: int,
     link: Connection,
     given: dict[str, Any],
-    place: wiring.Place,
+    place: Place,
     sockets: list[socket.socket],
     mqtt: MqttSockets,
     publishing: MqttAddress | None,
@@ -184,10 +207,12 @@ def work(
     sys.setswitchinterval(_SWITCH_SECONDS)
     try:
         with ExitStack() as opened:
-            program = wiring.build(settings, mqtt_address=publishing, place=place)
+            program = build(settings, mqtt_address=publishing, place=place)
             opened.callback(program.close)
-            # MQTT over WebSocket is not served: a connection may come to a process without MQTT.
-            server = HttpServer(program.app, sockets, program.core.limits, program.shortcut, {})
+            websockets = _websockets(program, settings, mqtt)
+            server = HttpServer(
+                program.app, sockets, program.core.limits, program.shortcut, websockets
+            )
             # The link of the set-up is the first one's to give: a new one ends the ones before.
             setup = program.core.accounts.setup_link_token() if number == 0 else None
             ready = partial(supervisor.ready, {"setup": setup})
@@ -198,7 +223,7 @@ def work(
         sys.exit(2)
 
 
-def _show(program: wiring.Program, opened: ExitStack) -> None:
+def _show(program: Program, opened: ExitStack) -> None:
     from barograph.services.demo import Demo  # noqa: PLC0415  # of no use to other servers
 
     typer.echo("The demo: writing a week of readings …")
@@ -243,23 +268,41 @@ def _bind_plain(settings: Settings) -> list[socket.socket]:
 
 
 def _run(
-    program: wiring.Program,
+    program: Program,
     settings: Settings,
     sockets: list[socket.socket],
     mqtt: MqttSockets,
 ) -> None:
-    websockets = {}
-    if program.mqtt is not None and settings.mqtt_websocket:
-        websockets[MQTT_WEBSOCKET_PATH] = program.mqtt.websocket
+    websockets = _websockets(program, settings, mqtt)
     server = HttpServer(program.app, sockets, program.core.limits, program.shortcut, websockets)
     url = _url(settings, sockets)
     token = program.access.operator_token
-    with Announcement(settings.data_dir, url, token, mqtt.port, mqtt.tls_port):
-        closed = not _is_open(settings)
-        setup = program.core.accounts.setup_link_token() if closed else None
-        _banner(settings, url, mqtt, setup)
+    setup = None if _is_open(settings) else program.core.accounts.setup_link_token()
+    with ExitStack() as announced:
+
+        def ready() -> None:
+            # Not before: who has read this may stop the server, and is to be understood.
+            found = Announcement(settings.data_dir, url, token, mqtt.port, mqtt.tls_port)
+            announced.enter_context(found)
+            _banner(settings, url, mqtt, setup)
+
         with _runner() as runner:
-            runner.run(_until_signal(server, program, mqtt))
+            runner.run(_until_signal(server, program, mqtt, ready))
+
+
+def _serves_websocket(settings: Settings) -> bool:
+    return settings.mqtt and settings.mqtt_websocket and not settings.mqtt_bridge
+
+
+def _websockets(program: Program, settings: Settings, mqtt: MqttSockets) -> WebSockets:
+    """Who serves MQTT over WebSocket: the listener, here or in the first of several processes."""
+    if not _serves_websocket(settings):
+        return {}
+    if program.mqtt is not None:
+        return {MQTT_WEBSOCKET_PATH: program.mqtt.websocket}
+    if mqtt.giving is not None:
+        return {MQTT_WEBSOCKET_PATH: partial(GivenAway, mqtt.giving)}
+    return {}
 
 
 def _url(settings: Settings, sockets: list[socket.socket]) -> str:
@@ -268,9 +311,9 @@ def _url(settings: Settings, sockets: list[socket.socket]) -> str:
 
 async def _until_signal(
     server: HttpServer,
-    program: wiring.Program,
+    program: Program,
     mqtt: MqttSockets,
-    ready: Callable[[], None] = lambda: None,
+    ready: Callable[[], None],
 ) -> None:
     loop = asyncio.get_running_loop()
 
@@ -289,9 +332,21 @@ async def _until_signal(
     async with asyncio.TaskGroup() as group:
         group.create_task(server.run(ready))
         if program.mqtt is not None:
-            group.create_task(program.mqtt.run(mqtt.plain, mqtt.tls))
+            group.create_task(program.mqtt.run(mqtt.plain, mqtt.tls, mqtt.taking))
         if program.bridge is not None:
             group.create_task(program.bridge.run())
+        group.create_task(_finish_start(program))
+
+
+async def _finish_start(program: Program) -> None:
+    """What readings need not wait for: the routes, which the first page would have to wait for."""
+    await asyncio.sleep(_FINISH_SECONDS)
+
+    def finish() -> None:
+        _ = program.app.routes
+        settle()
+
+    await asyncio.to_thread(finish)
 
 
 def _runner() -> asyncio.Runner:
@@ -357,7 +412,7 @@ def _log_handler(who: str) -> logging.Handler:
     """For people where there is a terminal, else one line of text an event."""
     if sys.stderr.isatty():
         from rich.console import Console  # noqa: PLC0415  # megabytes, only for a terminal
-        from rich.logging import RichHandler  # noqa: PLC0415
+        from rich.logging import RichHandler  # noqa: PLC0415  # as above
 
         return RichHandler(console=Console(stderr=True), show_path=False)
     plain = logging.StreamHandler()

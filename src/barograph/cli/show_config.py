@@ -14,8 +14,9 @@ from barograph import config
 from barograph.cli.output import print_table, say
 from barograph.cli.target import ConfigFile
 from barograph.config import Entry, Settings
+from barograph.domain.length import length_text
 
-_PASSWORD = re.compile("://[^/]*@")
+_PASSWORD = re.compile(r'(://)[^/]*(?=@)|([?&](?:ssl)?password=)[^&"]*')
 
 
 def show_config(
@@ -75,12 +76,17 @@ def _text(entry: Entry, value: Any) -> str:
     if isinstance(value, frozenset | tuple):
         return ",".join(_listed(value))
     if isinstance(value, dict):
-        return json.dumps(value)
+        return _hidden(json.dumps(value))
     if entry.is_length:
-        return config.length_text(value)
+        return length_text(value)
     if entry.name.endswith("_secret") and value:
         return "***"
-    return _PASSWORD.sub("://***@", str(value))
+    return _hidden(str(value))
+
+
+def _hidden(text: str) -> str:
+    """The text without the passwords of its URLs."""
+    return _PASSWORD.sub(lambda found: f"{found[1] or found[2]}***", text)
 
 
 def _listed(value: frozenset[str] | tuple[str, ...]) -> list[str]:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import typer
 
 from barograph.cli.output import note, say
-from barograph.cli.target import ConfigFile, DataDir, Target, Token, Url, connected, local
+from barograph.cli.target import Target, connected, local, of_a_server
 from barograph.client import Client, Conflict
 from barograph.domain.errors import ConfigurationError
 from barograph.domain.time import DAY, SECOND
@@ -51,7 +51,9 @@ class HttpSender:
         self._client.write(device.key, [{**values, "ts": at} for at, values in rows])
 
 
+@of_a_server
 def simulate(
+    target: Target,
     *,
     every: Annotated[
         str, typer.Option(help="Time between two rounds: 500ms, 1s, 5m.", metavar="LENGTH")
@@ -74,10 +76,6 @@ def simulate(
             min=1, max=65535, help="Its MQTT port. Default: that of --data-dir, or 1883 of --url."
         ),
     ] = None,
-    url: Url = None,
-    token: Token = None,
-    data_dir: DataDir = None,
-    config_file: ConfigFile = None,
 ) -> None:
     """Send plausible readings of a house, a weather mast, cars, meters and machines.
 
@@ -91,7 +89,6 @@ def simulate(
             f"{_HISTORY_ROWS_MAX:,} rows: make one of them less"
         )
     made = fleet(devices, seed)
-    target = Target(url, token, data_dir, config_file)
     with ExitStack() as opened:
         client = opened.enter_context(connected(target))
         sender: Sender = HttpSender(client)
@@ -118,8 +115,7 @@ def simulate(
 
 @contextmanager
 def _over_mqtt(target: Target, client: Client, port: int | None) -> Iterator[Sender]:
-    # Its engine is not for every command to load.
-    from barograph.cli.mqtt_sender import MqttSender  # noqa: PLC0415
+    from barograph.cli.mqtt_sender import MqttSender  # noqa: PLC0415  # the engine, seldom needed
 
     host, token = urlsplit(client.url).hostname or "", target.token or ""
     if target.url is None:

@@ -6,12 +6,14 @@ import msgspec
 import typer
 
 from barograph.cli.output import print_table, say
-from barograph.cli.target import ConfigFile, DataDir, Target, Token, Url, connected
+from barograph.cli.target import Target, connected, of_a_server
 from barograph.cli.user import named
 from barograph.domain.errors import ConfigurationError
 
 
+@of_a_server
 def summary(
+    target: Target,
     *,
     device: Annotated[
         str | None, typer.Argument(metavar="[DEVICE]", help="A device's key or id.")
@@ -40,10 +42,6 @@ def summary(
         str | None, typer.Option(help="Show empty buckets: null, previous, linear or a number.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    url: Url = None,
-    token: Token = None,
-    data_dir: DataDir = None,
-    config_file: ConfigFile = None,
 ) -> None:
     """Summarize readings: minimum, maximum, count, sum, median and more, for any period.
 
@@ -51,7 +49,7 @@ def summary(
     """
     if (device is None) == (user is None):
         raise ConfigurationError("name a device, or a user with --user")
-    with connected(Target(url, token, data_dir, config_file)) as client:
+    with connected(target) as client:
         question: dict[str, Any] = {
             "start": start,
             "end": end,

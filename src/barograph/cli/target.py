@@ -5,21 +5,26 @@ directory; else one that is started for this command in this process, and stoppe
 """
 
 import asyncio
+import inspect
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Concatenate, ParamSpec
 
 import typer
 
-from barograph import config, wiring
+from barograph import config
 from barograph.cli.running import Announcement, Running, find
 from barograph.client import NEVER, Client, NoAnswer
 from barograph.config import Settings
 from barograph.domain.errors import ConfigurationError
 from barograph.transport.http.server import HttpServer, bind
+from barograph.wiring.program import build
+
+P = ParamSpec("P")
 
 _PANEL = "Which server"
 
@@ -65,6 +70,31 @@ class Target:
         return config.load(self.config_file, data_dir=self.data_dir, **more)
 
 
+def of_a_server(command: Callable[Concatenate[Target, P], None]) -> Callable[P, None]:
+    """Give a command the options that say which server; it gets the `Target` that they name."""
+    own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
+
+    @wraps(command)
+    def run(*args: P.args, **options: P.kwargs) -> None:
+        named: Any = {name: options.pop(name) for name in _options}
+        command(Target(**named), *args, **options)
+
+    run.__signature__ = inspect.Signature([*own, *_options.values()])  # type: ignore[attr-defined]  # what `inspect.signature` reads, and so typer
+    return run
+
+
+def _which_server(
+    *,
+    url: Url = None,
+    token: Token = None,
+    data_dir: DataDir = None,
+    config_file: ConfigFile = None,
+) -> None: ...
+
+
+_options = inspect.signature(_which_server).parameters
+
+
 @contextmanager
 def connected(target: Target) -> Iterator[Client]:
     """A client of the target; raises `ConfigurationError` where there can be none."""
@@ -100,7 +130,7 @@ def _answers(running: Running) -> bool:
     """Whether there is a server, and not only what a killed one left behind."""
     with Client(running.url, running.token, retry=NEVER) as client:
         try:
-            client.latest_of_all()
+            next(client.devices(), None)
         except NoAnswer:
             return False
     return True
@@ -114,7 +144,7 @@ def temporary(settings: Settings) -> Iterator[Running]:
     """
     sockets = bind(settings.host, settings.port)
     try:
-        program = wiring.build(settings)
+        program = build(settings)
     except BaseException:
         for one in sockets:
             one.close()

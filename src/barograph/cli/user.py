@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from barograph.cli.output import note, print_table, say
-from barograph.cli.target import ConfigFile, DataDir, Target, Token, Url, connected
+from barograph.cli.target import Target, connected, of_a_server
 from barograph.client import Client, User
 from barograph.domain.errors import ConfigurationError, NotFound
 
@@ -20,7 +20,9 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask whether you a
 
 
 @app.command()
+@of_a_server
 def create(
+    target: Target,
     *,
     username: Annotated[str, typer.Argument(help="What to call the user.")],
     email: Annotated[
@@ -34,37 +36,31 @@ def create(
     no_password: Annotated[
         bool, typer.Option("--no-password", help="A user that acts by token only.")
     ] = False,
-    url: Url = None,
-    token: Token = None,
-    data_dir: DataDir = None,
-    config_file: ConfigFile = None,
 ) -> None:
     """Register a user. The password is asked for, or read from standard input.
 
     [dim]Example:[/dim] barograph user create --admin ada --email ada@example.org
     """
-    address = email or typer.prompt("E-mail address")
+    address = email or ask_for_email()
     password = None if no_password else read_password(stdin=password_stdin)
-    with connected(Target(url, token, data_dir, config_file)) as client:
+    with connected(target) as client:
         made = client.create_user(username, address, password, role="admin" if admin else role)
     say(f"user {made.username} ({made.role}) has id {made.id}")
     say(f"API token, shown this once: {made.token}")
 
 
 @app.command("list")
+@of_a_server
 def list_users(
+    target: Target,
     *,
     search: Annotated[str, typer.Argument(help="A part of the name.")] = "",
-    url: Url = None,
-    token: Token = None,
-    data_dir: DataDir = None,
-    config_file: ConfigFile = None,
 ) -> None:
     """List the users.
 
     [dim]Example:[/dim] barograph user list
     """
-    with connected(Target(url, token, data_dir, config_file)) as client:
+    with connected(target) as client:
         rows = [
             (user.id, user.username, user.email, user.role, user.created_time)
             for user in client.users(search)
@@ -73,7 +69,9 @@ def list_users(
 
 
 @app.command()
+@of_a_server
 def delete(
+    target: Target,
     *,
     username: Username,
     devices: Annotated[
@@ -84,16 +82,12 @@ def delete(
         str | None, typer.Option(help="Hand the devices to this user.", metavar="USERNAME")
     ] = None,
     yes: Yes = False,
-    url: Url = None,
-    token: Token = None,
-    data_dir: DataDir = None,
-    config_file: ConfigFile = None,
 ) -> None:
     """Remove a user, and say what becomes of the user's devices.
 
     [dim]Example:[/dim] barograph user delete ada --devices-to grace
     """
-    with connected(Target(url, token, data_dir, config_file)) as client:
+    with connected(target) as client:
         user = named(client, username)
         heir = None if devices_to is None else named(client, devices_to)
         if not yes:
@@ -107,27 +101,27 @@ def delete(
 
 
 @app.command()
+@of_a_server
 def password(
+    target: Target,
     *,
     username: Username,
     password_stdin: PasswordStdin = False,
-    url: Url = None,
-    token: Token = None,
-    data_dir: DataDir = None,
-    config_file: ConfigFile = None,
 ) -> None:
     """Set a user's password, which ends the user's sessions.
 
     [dim]Example:[/dim] barograph user password ada
     """
-    with connected(Target(url, token, data_dir, config_file)) as client:
+    with connected(target) as client:
         user = named(client, username)
         client.change_user(user.id, password=read_password(stdin=password_stdin))
     say(f"user {user.username} has a new password")
 
 
 @app.command("token")
+@of_a_server
 def tokens(
+    target: Target,
     *,
     username: Username,
     name: Annotated[str, typer.Option(help="What to call the new token.")] = "command line",
@@ -135,16 +129,12 @@ def tokens(
     revoke: Annotated[
         int | None, typer.Option(help="Revoke the token with this id instead.", metavar="ID")
     ] = None,
-    url: Url = None,
-    token: Token = None,
-    data_dir: DataDir = None,
-    config_file: ConfigFile = None,
 ) -> None:
     """Make an API token for a user; list and revoke them.
 
     [dim]Example:[/dim] barograph user token ada --name laptop
     """
-    with connected(Target(url, token, data_dir, config_file)) as client:
+    with connected(target) as client:
         user = named(client, username)
         if revoke is not None:
             client.revoke_token(revoke, user.id)
@@ -167,6 +157,14 @@ def named(client: Client, username: str) -> User:
         if user.username.casefold() == username.casefold():
             return user
     raise NotFound(f"there is no user {username!r}: see barograph user list")
+
+
+def ask_for_email() -> str:
+    """An e-mail address from the terminal."""
+    if not sys.stdin.isatty():
+        raise ConfigurationError("there is no terminal to ask for the e-mail address: use --email")
+    answer: str = typer.prompt("E-mail address")
+    return answer
 
 
 def read_password(*, stdin: bool) -> str:

@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from barograph import config, wiring
+from barograph import config
+from barograph.wiring.jobs import build_worker
 
 
 def worker(
@@ -47,4 +48,4 @@ def worker(
     # What these would say of each message, the job's row says better.
     for talkative in ("celery.worker.strategy", "celery.app.trace", "alembic"):
         logging.getLogger(talkative).setLevel("WARNING")
-    sys.exit(wiring.build_worker(settings).run())
+    sys.exit(build_worker(settings).run())

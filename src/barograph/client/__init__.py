@@ -34,6 +34,7 @@ from barograph.client.errors import (
 from barograph.client.models import (
     Asset,
     Backup,
+    Command,
     CreatedToken,
     Credentials,
     Device,
@@ -61,6 +62,7 @@ __all__ = [
     "BarographClientError",
     "Call",
     "Client",
+    "Command",
     "Conflict",
     "CreatedToken",
     "Credentials",

@@ -2,7 +2,6 @@
 
 import asyncio
 import functools
-import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from random import SystemRandom
@@ -15,7 +14,7 @@ from barograph.client import accounts, carrying, devices, questions, reports
 from barograph.client.async_writer import AsyncWriter
 from barograph.client.bodies import ROWS_MAX, Compression
 from barograph.client.call import Call, failed
-from barograph.client.client import JOB_LOOKS_SECONDS, PAGE_ITEMS, PAGE_ROWS, done
+from barograph.client.client import PAGE_ITEMS, PAGE_ROWS, done
 from barograph.client.errors import (
     BarographClientError,
     Interrupted,
@@ -23,7 +22,8 @@ from barograph.client.errors import (
     ServerError,
 )
 from barograph.client.events import EventReader
-from barograph.client.models import Asset, Device, Gap, Job, LiveReading, Page, User
+from barograph.client.looks import Looks
+from barograph.client.models import Asset, Command, Device, Gap, Job, LiveReading, Page, User
 from barograph.client.moments import Moment
 from barograph.client.questions import Format, Names, Order
 from barograph.client.results import Readings, Row
@@ -145,6 +145,9 @@ class AsyncClient:
     change_device = _Runs(devices.change_device)
     delete_device = _Runs(devices.delete_device)
     rotate_device_token = _Runs(devices.rotate_device_token)
+    get_command = _Runs(devices.get_command)
+    list_commands = _Runs(devices.list_commands)
+    cancel_command = _Runs(devices.cancel_command)
     create_asset = _Runs(devices.create_asset)
     list_assets = _Runs(devices.list_assets)
     get_asset = _Runs(devices.get_asset)
@@ -318,20 +321,34 @@ class AsyncClient:
                 raise failure
             await asyncio.sleep(pause)
 
-    # Jobs
+    # Waiting
+
+    async def send_command(
+        self,
+        device: int | str,
+        command: Any,
+        *,
+        expires_in: int | None = None,
+        wait: float | None = None,
+    ) -> Command:
+        """Tell the device something; see `Client.send_command`."""
+        sent = await self.run(devices.send_command(device, command, expires_in=expires_in))
+        if wait is None:
+            return sent
+        looks = Looks(wait)
+        while not sent.ended:
+            await asyncio.sleep(looks.pause(f"command {sent.id} is {sent.status}"))
+            sent = await self.get_command(device, sent.id)
+        return sent
 
     async def wait(self, job_id: int, timeout: float | None = None) -> Job:  # noqa: ASYNC109  # as of `Client`
         """The job when it is done; raises `JobFailed`, and `TimeoutError` after `timeout` seconds."""
-        until = None if timeout is None else time.monotonic() + timeout
-        pause, pause_max = JOB_LOOKS_SECONDS
-        while True:
+        looks = Looks(timeout)
+        job = await self.get_job(job_id)
+        while not job.ended:
+            await asyncio.sleep(looks.pause(f"job {job_id} is {job.status}"))
             job = await self.get_job(job_id)
-            if job.ended:
-                return done(job)
-            if until is not None and time.monotonic() > until:
-                raise TimeoutError(f"job {job_id} is {job.status} after {timeout} seconds")
-            await asyncio.sleep(pause)
-            pause = min(pause * 1.5, pause_max)
+        return done(job)
 
 
 async def _pieces(response: httpx.Response) -> AsyncIterator[bytes]:

@@ -6,7 +6,6 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
-from barograph.client.errors import BarographClientError
 from barograph.client.moments import Moment
 from barograph.client.writer import Gathered
 
@@ -49,7 +48,7 @@ class AsyncWriter:
         if kind is None:
             await self._task
         else:
-            with suppress(BarographClientError):  # the error on its way says more
+            with suppress(Exception):  # the error on its way says more
                 await self._task
 
     @property

@@ -145,11 +145,17 @@ def _time(moment: Moment, place: int) -> int:
 
 
 def _checked(value: Any, metric: str, place: int) -> Any:
-    """JSON would silently make null of these."""
-    if isinstance(value, float) and not math.isfinite(value):
+    """`value`, unless JSON has nothing for it, or would silently make null of it."""
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise ValueError(
+                f"row {place}, {metric}: {value} is no reading: give a finite number, or None for "
+                "no reading"
+            )
+    elif value is not None and not isinstance(value, str | int) and not hasattr(value, "item"):
         raise ValueError(
-            f"row {place}, {metric}: {value} is no reading: give a finite number, or None for no "
-            "reading"
+            f"row {place}, {metric}: {value!r} cannot be the value of a reading: use a number or "
+            "text"
         )
     return value
 

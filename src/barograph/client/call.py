@@ -45,7 +45,7 @@ class Call(Generic[T]):
         `again` tells that the request was sent before without an answer: what is to be removed may
         be gone by that.
         """
-        if self.method == "DELETE" and again and reply.status == 404:
+        if again and reply.status == 404 and self.parse is nothing and self.method == "DELETE":
             return self.parse(b"")
         if not 200 <= reply.status < 300:
             raise failed(reply)

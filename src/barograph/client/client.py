@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from random import SystemRandom
 from types import TracebackType
-from typing import Generic, ParamSpec, Self, TypeVar, cast, overload
+from typing import Any, Generic, ParamSpec, Self, TypeVar, cast, overload
 
 import httpx
 
@@ -21,7 +21,8 @@ from barograph.client.errors import (
     ServerError,
 )
 from barograph.client.events import EventReader
-from barograph.client.models import Asset, Device, Gap, Job, LiveReading, Page, User
+from barograph.client.looks import Looks
+from barograph.client.models import Asset, Command, Device, Gap, Job, LiveReading, Page, User
 from barograph.client.moments import Moment
 from barograph.client.questions import Format, Names, Order
 from barograph.client.results import Readings, Row
@@ -34,7 +35,6 @@ T = TypeVar("T")
 
 PAGE_ITEMS = 100
 PAGE_ROWS = 10_000
-JOB_LOOKS_SECONDS = (0.1, 2.0)
 
 _chance = SystemRandom().random
 
@@ -149,6 +149,9 @@ class Client:
     change_device = _Runs(devices.change_device)
     delete_device = _Runs(devices.delete_device)
     rotate_device_token = _Runs(devices.rotate_device_token)
+    get_command = _Runs(devices.get_command)
+    list_commands = _Runs(devices.list_commands)
+    cancel_command = _Runs(devices.cancel_command)
     create_asset = _Runs(devices.create_asset)
     list_assets = _Runs(devices.list_assets)
     get_asset = _Runs(devices.get_asset)
@@ -330,20 +333,38 @@ class Client:
                 raise failure
             time.sleep(pause)  # the pause between two attempts is what was asked for
 
-    # Jobs
+    # Waiting
+
+    def send_command(
+        self,
+        device: int | str,
+        command: Any,
+        *,
+        expires_in: int | None = None,
+        wait: float | None = None,
+    ) -> Command:
+        """Tell the device something: any JSON value. It waits for the device `expires_in` seconds.
+
+        With `wait` it returns once the device has replied, or the command has expired or was called
+        off; `TimeoutError` after so many seconds, with the command still standing.
+        """
+        sent = self.run(devices.send_command(device, command, expires_in=expires_in))
+        if wait is None:
+            return sent
+        looks = Looks(wait)
+        while not sent.ended:
+            time.sleep(looks.pause(f"command {sent.id} is {sent.status}"))
+            sent = self.get_command(device, sent.id)
+        return sent
 
     def wait(self, job_id: int, timeout: float | None = None) -> Job:
         """The job when it is done; raises `JobFailed`, and `TimeoutError` after `timeout` seconds."""
-        until = None if timeout is None else time.monotonic() + timeout
-        pause, pause_max = JOB_LOOKS_SECONDS
-        while True:
+        looks = Looks(timeout)
+        job = self.get_job(job_id)
+        while not job.ended:
+            time.sleep(looks.pause(f"job {job_id} is {job.status}"))
             job = self.get_job(job_id)
-            if job.ended:
-                return done(job)
-            if until is not None and time.monotonic() > until:
-                raise TimeoutError(f"job {job_id} is {job.status} after {timeout} seconds")
-            time.sleep(pause)  # the server has no way of telling when a job ends
-            pause = min(pause * 1.5, pause_max)
+        return done(job)
 
 
 def done(job: Job) -> Job:

@@ -7,7 +7,14 @@ from urllib.parse import quote
 import msgspec
 
 from barograph.client.call import Call, get, json_of, nothing, send
-from barograph.client.models import Asset, Device, DeviceToken, Page, RegisteredDevice
+from barograph.client.models import (
+    Asset,
+    Command,
+    Device,
+    DeviceToken,
+    Page,
+    RegisteredDevice,
+)
 
 _UNSET: Any = msgspec.UNSET
 """Stands for: leave it as it is. None has a meaning of its own."""
@@ -101,6 +108,32 @@ def rotate_device_token(device: int | str) -> Call[str]:
         return msgspec.json.decode(body, type=DeviceToken).token
 
     return Call("POST", f"{device_path(device)}/token", read, idempotent=False)
+
+
+def send_command(
+    device: int | str, command: Any, *, expires_in: int | None = None
+) -> Call[Command]:
+    """Tell the device something: any JSON value. It waits for the device `expires_in` seconds."""
+    body = {"command": command}
+    if expires_in is not None:
+        body["expires_in"] = expires_in
+    return send("POST", f"{device_path(device)}/commands", json_of(Command), body)
+
+
+def get_command(device: int | str, command_id: int) -> Call[Command]:
+    """A command and what became of it."""
+    return get(f"{device_path(device)}/commands/{command_id}", json_of(Command))
+
+
+def list_commands(device: int | str, *, limit: int = 100, offset: int = 0) -> Call[Page[Command]]:
+    """Some of the device's commands, the newest first."""
+    read = msgspec.json.Decoder(Page[Command]).decode
+    return get(f"{device_path(device)}/commands", read, limit=limit, offset=offset)
+
+
+def cancel_command(device: int | str, command_id: int) -> Call[Command]:
+    """Call a command off; one that the device has already, or that expired, stays as it is."""
+    return Call("DELETE", f"{device_path(device)}/commands/{command_id}", json_of(Command))
 
 
 def create_asset(kind: str, name: str, attributes: Mapping[str, Any] | None = None) -> Call[Asset]:

@@ -11,6 +11,7 @@ Value = float | str
 """A reading's value as a server gives it; booleans are kept as 1.0 and 0.0."""
 Role = Literal["admin", "member", "viewer"]
 Status = Literal["queued", "running", "done", "failed", "cancelled"]
+CommandStatus = Literal["queued", "delivered", "answered", "expired", "cancelled"]
 
 
 class User(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,6 +53,27 @@ class CreatedToken(Token, frozen=True, kw_only=True):
     """A new API token, with its text, which is shown this once."""
 
     token: str
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that a device was told, and what became of it."""
+
+    id: int
+    command: Any
+    status: CommandStatus
+    created_time: datetime
+    expires_time: datetime
+    """From then on it is not delivered any more."""
+    delivered_time: datetime | None = None
+    answered_time: datetime | None = None
+    cancelled_time: datetime | None = None
+    reply: Any = None
+    """What the device answered: JSON, or a text."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more becomes of it."""
+        return self.status in {"answered", "expired", "cancelled"}
 
 
 class Device(msgspec.Struct, frozen=True, kw_only=True):
@@ -138,6 +160,8 @@ class Backup(msgspec.Struct, frozen=True, kw_only=True):
     """Where it is, on the server's machine."""
     created_time: datetime
     size_bytes: int
+    left_out: list[str] = []
+    """What is not in it, and what copies that."""
 
 
 class Page(msgspec.Struct, Generic[T], frozen=True):

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
-from barograph.client.errors import BarographClientError
 from barograph.client.moments import Moment, microseconds, now
 from barograph.client.writes import columns_of
 
@@ -70,7 +69,7 @@ class Writer:
         self._gathered = Gathered(rows_max)
         self._changed = threading.Condition()
         self._flushing = self._closing = self._ended = False
-        self._failure: BarographClientError | None = None
+        self._failure: Exception | None = None
         self._thread = threading.Thread(target=self._work, name="barograph-writer", daemon=True)
 
     def __enter__(self) -> Self:
@@ -134,7 +133,7 @@ class Writer:
     def _work(self) -> None:
         try:
             self._write_all()
-        except BarographClientError as error:
+        except Exception as error:  # noqa: BLE001  # raised where somebody waits for it
             self._failure = error
         finally:
             with self._changed:

@@ -4,14 +4,42 @@ from collections.abc import Mapping
 from datetime import tzinfo
 from typing import Final
 
+import msgspec
+
 from barograph.codecs.decoded import Context, text_problem, time_of, value_problem
 from barograph.codecs.json_text import check_depth, parse
 from barograph.domain.device import TIME_KEYS
 from barograph.domain.errors import InvalidInput, MalformedInput
 from barograph.domain.limits import Limits
+from barograph.domain.time import from_number
 
 _WORDS: Final[Mapping[bytes, float]] = {b"true": 1.0, b"on": 1.0, b"false": 0.0, b"off": 0.0}
 _NOTHING: Final = frozenset({b"", b"null"})
+
+
+class _Timed(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    value: float
+    ts: int
+
+
+_decode_timed = msgspec.json.Decoder(_Timed).decode
+_TIMED_QUOTES: Final = 4
+"""Of two names. More may be a name that comes twice, which the exact way is to judge."""
+
+
+def timed_number(payload: bytes, latest: int) -> tuple[int, float] | None:
+    """Time and value of `{"value": 21.5, "ts": 1750000000}`, at a fraction of `decode_value`'s cost.
+
+    None for whatever else it is, also where something is wrong with it, or it is after `latest`.
+    """
+    if payload.count(b'"') != _TIMED_QUOTES:
+        return None
+    try:
+        found = _decode_timed(payload)
+        time = from_number(found.ts)
+    except (msgspec.DecodeError, UnicodeDecodeError, ValueError):
+        return None
+    return None if time > latest else (time, found.value)
 
 
 def decode_value(

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
-CommandStatus = Literal["queued", "delivered", "answered", "expired"]
+CommandStatus = Literal["queued", "delivered", "answered", "expired", "cancelled"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,8 @@ class Command:
     """When the device acknowledged it."""
     answered_time: int | None = None
     reply: Any = None
+    cancelled_time: int | None = None
+    """When it was called off; it may have been on its way then, and delivered all the same."""
 
     def status(self, now: int) -> CommandStatus:
         """How far it came by `now`."""
@@ -30,4 +32,6 @@ class Command:
             return "answered"
         if self.delivered_time is not None:
             return "delivered"
+        if self.cancelled_time is not None:
+            return "cancelled"
         return "queued" if now < self.expires_time else "expired"

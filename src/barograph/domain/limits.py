@@ -42,6 +42,7 @@ class Limits:
         10.0, "From a request's first byte, or the connection's start, to the end of its headers."
     )
     body_idle_seconds_max: float = _limit(30.0, "Between two pieces of a request body.")
+    answer_idle_seconds_max: float = _limit(60.0, "An answer of which its reader takes nothing.")
     idle_seconds_max: float = _limit(75.0, "A kept-alive connection without a request.")
     connections_max: int = _limit(12_000, "Connections in all; HTTP and MQTT count apart.")
     address_connections_max: int = _limit(
@@ -76,6 +77,9 @@ class Limits:
         10 * MIB, "Files attached to one e-mail; what is beyond it is left out, and said so."
     )
     live_subscribers_max: int = _limit(1_000, "Live streams at a time.")
+    user_live_subscribers_max: int = _limit(
+        100, "Live streams of one user at a time, or by the links to one dashboard."
+    )
     live_backlog_events_max: int = _limit(
         10_000, "Readings kept for resuming live streams, and at most waiting for one slow reader."
     )

@@ -45,7 +45,7 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One that was made. Its figures are kept apart, see `ports.catalog.Reports.document`.
+    """One that was made. Its figures are kept apart, see `ports.work.Reports.document`.
 
     `key` is the same however often the job that makes it runs, so that it is made once.
     """

@@ -63,7 +63,7 @@ Name = Literal[
 OF_TEXT = ("count", "first", "last", "mode", "distinct")
 """The statistics that text metrics have."""
 
-DEFAULT_NAMES = ("min", "max", "count", "sum", "median")
+DEFAULT_NAMES: tuple[Name, ...] = ("min", "max", "count", "sum", "median")
 
 _PERCENTILE = re.compile(r"p(\d{1,3}(?:\.\d{1,6})?)\Z", re.ASCII)
 
@@ -91,7 +91,7 @@ class Statistic:
         )
 
 
-DEFAULT = tuple(Statistic(name, name) for name in DEFAULT_NAMES)  # type: ignore[arg-type]
+DEFAULT = tuple(Statistic(name, name) for name in DEFAULT_NAMES)
 
 Course = Sequence[tuple[int, float]]
 """The readings of one series in one bucket, as (time, value) ascending in time."""
@@ -102,17 +102,25 @@ def quantile(ordered: Sequence[float], q: float) -> float:
     position = (len(ordered) - 1) * q
     low = math.floor(position)
     high = min(low + 1, len(ordered) - 1)
-    below, above = ordered[low], ordered[high]
-    if position == low:
-        return below
-    return below + (above - below) * (position - low)
+    return between(ordered[low], ordered[high], position - low)
+
+
+def between(below: float, above: float, part: float) -> float:
+    """What lies `part` (0 to 1) of the way from `below` up to `above`."""
+    step = above - below
+    if math.isinf(step):  # of opposite signs and huge
+        return below * (1 - part) + above * part
+    return below + step * part
 
 
 def _stddev(values: Sequence[float]) -> float | None:
     if len(values) < 2:
         return None
+    # The mean is rounded; the second term takes back what that adds where it is far from 0.
     mean = math.fsum(values) / len(values)
-    return math.sqrt(math.fsum((v - mean) ** 2 for v in values) / (len(values) - 1))
+    squares = math.fsum((v - mean) ** 2 for v in values)
+    rest = math.fsum(v - mean for v in values)
+    return math.sqrt(max(0.0, squares - rest**2 / len(values)) / (len(values) - 1))
 
 
 def _mode(values: Sequence[float]) -> float:

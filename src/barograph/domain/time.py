@@ -212,8 +212,3 @@ def parse_zone(name: str) -> ZoneInfo:
         raise ValueError(
             f"{name[:64]!r} is not a time zone: use an IANA name such as Europe/Berlin or UTC"
         ) from None
-
-
-def round_down(time: int, step: int) -> int:
-    """`time` rounded down to a whole multiple of `step` microseconds since 1970."""
-    return time - time % step

@@ -123,6 +123,12 @@ def require_user(principal: Principal, user_id: int, *, write: bool = False) -> 
     raise NotFound("there is no such user")
 
 
+def require_writing_token(principal: Principal) -> None:
+    """Raises `Forbidden` where the credential lets its user read and no more."""
+    if principal.token_reads_only:
+        raise Forbidden(_reads_only(principal))
+
+
 def require_member(principal: Principal) -> None:
     """Let users and the operator create things; raises `Forbidden` for devices and viewers."""
     if principal.kind == "device":

@@ -14,7 +14,7 @@ _RETRY = {"max_retries": 1, "interval_start": 0.0, "interval_max": 0.0}
 
 
 class CeleryQueue:
-    """A `ports.JobQueue`. A thread of its own sends, so that a slow broker keeps nobody waiting."""
+    """A `ports.job_queue.JobQueue`. A thread of its own sends, so that a slow broker keeps nobody waiting."""
 
     def __init__(self, app: Celery) -> None:
         self._app = app

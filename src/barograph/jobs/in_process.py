@@ -19,10 +19,11 @@ from barograph.services.jobs import JobService
 logger = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 5.0
+_STOP_SECONDS_MAX = 10.0
 
 
 class InProcessRunner:
-    """A `ports.JobQueue` and the threads behind it."""
+    """A `ports.job_queue.JobQueue` and the threads behind it."""
 
     def __init__(self, threads: int = 1, look_seconds: float = _LOOK_SECONDS) -> None:
         """At most `threads` jobs run at a time; an idle thread looks every `look_seconds`."""
@@ -48,7 +49,7 @@ class InProcessRunner:
             self._threads.append(thread)
             thread.start()
 
-    def stop(self, timeout_seconds: float = 10.0) -> None:
+    def stop(self) -> None:
         """Give back what is running as soon as it can be interrupted, and end the threads.
 
         What cannot be interrupted in time is left behind, and taken by another runner when its
@@ -57,11 +58,11 @@ class InProcessRunner:
         self._stopping.set()
         for _ in self._threads:
             self._announced.put(None)
-        deadline = monotonic() + timeout_seconds
+        deadline = monotonic() + _STOP_SECONDS_MAX
         for thread in self._threads:
             thread.join(max(0.0, deadline - monotonic()))
             if thread.is_alive():
-                logger.warning("A job could not be interrupted within %g s", timeout_seconds)
+                logger.warning("A job could not be interrupted within %g s", _STOP_SECONDS_MAX)
 
     def _serve(self, jobs: JobService, owner: str) -> None:
         while not self._stopping.is_set():

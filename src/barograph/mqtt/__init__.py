@@ -45,12 +45,18 @@ The rules for the host:
 - While CONNECT is unanswered and while too much waits to be stored, stop reading the socket.
 - One thread. Nothing here blocks, reads a clock or does I/O.
 
-`client.py` is the other side, for talking to a server. Start reading at `connection.py` (one
-client), `broker.py` (what they share), `journal.py` (what survives). `docs/mqtt-conformance.md` lists every normative statement with the test that holds it.
+Start reading at `connection.py` (one client), `broker.py` (sessions), `routing.py` (who gets what),
+`journal.py` (what survives). `client.py` is the other side, for talking to a server
+(`client_connection.py`: its packets). `docs/mqtt-conformance.md` lists every normative statement with
+the test that holds it.
 """
 
-from barograph.mqtt.broker import Authorizer, Broker, Counts, Effects, Output, Received
-from barograph.mqtt.connection import Closed, Connection, ConnectRequest, Event, State
+from barograph.mqtt.authorizer import Authorizer
+from barograph.mqtt.broker import Broker
+from barograph.mqtt.connection import Connection
+from barograph.mqtt.connection_events import Closed, ConnectRequest, Event
+from barograph.mqtt.connection_tables import State
+from barograph.mqtt.effects import Counts, Effects, Output, Received
 from barograph.mqtt.errors import MisuseError, PeerError
 from barograph.mqtt.intake import Batch
 from barograph.mqtt.journal import Change, Ledger, Snapshot

@@ -1,6 +1,6 @@
 """One client's connection: bytes in, events and bytes out (5.0 and 3.1.1, chapters 3 and 4).
 
-The states, and the packets that a client may send in each (`_PERMITTED`); any other ends it:
+The states, and the packets that a client may send in each (`connection_tables`); any other ends it:
 
     OPENING ──CONNECT──> ASKING ──accept──> OPEN ──DISCONNECT, error, loss──> CLOSED
                                 ──refuse──> CLOSED
@@ -16,12 +16,12 @@ Rules:
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import Enum, auto
-from typing import Final, TypeAlias
+from typing import Final
 
 from barograph.mqtt import packets as p
 from barograph.mqtt.broker import Broker
+from barograph.mqtt.connection_events import Closed, ConnectRequest, Event
+from barograph.mqtt.connection_tables import PERMITTED, State
 from barograph.mqtt.decode import decode, version_of
 from barograph.mqtt.delivery import PublishWriter
 from barograph.mqtt.encode import encode
@@ -30,59 +30,17 @@ from barograph.mqtt.framing import Framing
 from barograph.mqtt.inbound import Inbound
 from barograph.mqtt.intake import NO_REFUSALS, SCAN_PACKET_BYTES_MAX, Batch, scan
 from barograph.mqtt.message import Message
-from barograph.mqtt.opening import check_connect, connack_properties, granted_keep_alive
+from barograph.mqtt.opening import (
+    check_connect,
+    connack_properties,
+    granted_keep_alive,
+    new_client_id,
+)
 from barograph.mqtt.properties import NONE, Properties
 from barograph.mqtt.reason import ALLOWED, CONNACK_3, DISCONNECT_FROM_CLIENT, FAILURE, Reason
 from barograph.mqtt.session import Delivery, Session
 
 KEEP_ALIVE_FACTOR: Final = 1.5  # 3.1.2.10
-
-
-class State(Enum):
-    """Where a connection stands."""
-
-    OPENING = auto()
-    """CONNECT has not come."""
-    ASKING = auto()
-    """The host has not answered it."""
-    OPEN = auto()
-    CLOSED = auto()
-
-
-_PERMITTED: Final = {
-    State.OPENING: frozenset({p.CONNECT}),
-    State.OPEN: frozenset(
-        {
-            p.PUBLISH,
-            p.PUBACK,
-            p.PUBREC,
-            p.PUBREL,
-            p.PUBCOMP,
-            p.SUBSCRIBE,
-            p.UNSUBSCRIBE,
-            p.PINGREQ,
-            p.DISCONNECT,
-        }
-    ),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class ConnectRequest:
-    """A client asks to be let in; answer with `accept` or `refuse`."""
-
-    connect: p.Connect
-
-
-@dataclass(frozen=True, slots=True)
-class Closed:
-    """The connection is over; close the transport once its output is sent."""
-
-    reason: Reason
-    message: str
-
-
-Event: TypeAlias = ConnectRequest | Batch | Closed
 
 
 class Connection:
@@ -144,14 +102,16 @@ class Connection:
     def accept(self, principal: str, now: float) -> list[Event]:
         """Let the client in, acting for `principal`; returns events of what it sent meanwhile."""
         connect = self._asked()
-        client_id = connect.client_id or self._broker.new_client_id()
+        client_id = connect.client_id or new_client_id()
         try:
             session, present = self._broker.open_session(self, connect, client_id, principal, now)
         except PeerError as error:
             return self._refuse(error, now)
         self.client_id, self.principal = client_id, principal
         self._session = session
-        self._inbound = Inbound(self._broker, session, connect.version, self._put, self._fail)
+        self._inbound = Inbound(
+            self._broker.routing, session, connect.version, self._put, self._fail
+        )
         self.state = State.OPEN
         asked = connect.properties
         aliases = min(asked.topic_alias_maximum or 0, self._limits.topic_alias_maximum)
@@ -165,7 +125,7 @@ class Connection:
         told = connack_properties(connect, client_id, self._limits)
         self._send(p.Connack(present, Reason.SUCCESS, told))
         session.attach(self, asked.receive_maximum or 65_535)
-        self._broker.pump(session, now)
+        self._broker.routing.pump(session, now)
         return self.feed(self._input.take(), now)
 
     def refuse(self, reason: Reason, now: float, message: str = "") -> list[Event]:
@@ -209,7 +169,7 @@ class Connection:
         """The transport's buffer has room again."""
         self._paused = False
         if self._session is not None and self.state is State.OPEN:
-            self._broker.pump(self._session, now)
+            self._broker.routing.pump(self._session, now)
 
     # For the broker: see `session.Link`.
 
@@ -277,7 +237,7 @@ class Connection:
         data = b"".join(self._output)
         self._output.clear()
         if self._session is not None and self.state is State.OPEN:
-            self._broker.pump(self._session, now)
+            self._broker.routing.pump(self._session, now)
         return data
 
     # Reading.
@@ -293,7 +253,7 @@ class Connection:
     def _read(self, data: bytes, events: list[Event], now: float) -> None:
         """Read whole packets from `data`, and keep what remains."""
         pos = 0
-        while self.state in _PERMITTED:
+        while self.state in PERMITTED:
             inbound = self._inbound
             if inbound is not None and inbound.permitted and self._scans:
                 pos = scan(
@@ -322,7 +282,7 @@ class Connection:
 
     def _packet(self, head: int, body: bytes, events: list[Event], now: float) -> None:
         kind = head >> 4
-        if kind not in _PERMITTED[self.state]:
+        if kind not in PERMITTED[self.state]:
             raise protocol_error(f"a client cannot send {p.NAMES[kind]} here")
         if kind == p.CONNECT:
             # Known before it is decoded, so that an error in it is answered in its version.
@@ -340,7 +300,7 @@ class Connection:
             case p.Unsubscribe() as unsubscribe:
                 session = self._open_session()
                 reasons = tuple(
-                    self._broker.unsubscribe(session, name) for name in unsubscribe.filters
+                    self._broker.routing.unsubscribe(session, name) for name in unsubscribe.filters
                 )
                 self._send(p.Unsuback(unsubscribe.packet_id, reasons))
             case p.Pingreq():
@@ -368,7 +328,7 @@ class Connection:
         else:
             session.answered(answer.kind, packet_id, answer.reason, now)
         if session.backlog:
-            self._broker.pump(session, now)
+            self._broker.routing.pump(session, now)
 
     def _subscribe(self, subscribe: p.Subscribe, now: float) -> None:
         session = self._open_session()
@@ -381,7 +341,7 @@ class Connection:
         if self._version != p.V5:
             reasons = [min(reason, FAILURE) for reason in reasons]
         self._send(p.Suback(subscribe.packet_id, tuple(reasons)))
-        self._broker.pump(session, now)
+        self._broker.routing.pump(session, now)
 
     def _disconnect(self, disconnect: p.Disconnect, now: float) -> None:
         session = self._open_session()
@@ -396,8 +356,6 @@ class Connection:
         if disconnect.reason == Reason.SUCCESS:
             session.will = None  # [MQTT-3.14.4-3]
         self._close(Closed(Reason(disconnect.reason), "the client disconnected"), now)
-
-    # Answering.
 
     # Opening and closing.
 

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from barograph.mqtt import packets as p
-from barograph.mqtt.broker import Authorizer
+from barograph.mqtt.authorizer import Authorizer
 from barograph.mqtt.encode import encode
 from barograph.mqtt.errors import MisuseError, PeerError, protocol_error
 from barograph.mqtt.intake import PUBACK_WORD, PUBREC_WORD, Batch, pack

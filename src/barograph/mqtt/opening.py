@@ -9,6 +9,8 @@ Rules:
 - The client's keep-alive holds unless 5.0 is told another ([MQTT-3.2.2-22], 3.2.2.3.14).
 """
 
+import secrets
+
 from barograph.mqtt.errors import PeerError
 from barograph.mqtt.limits import MqttLimits
 from barograph.mqtt.packets import V3, V5, Connect
@@ -34,6 +36,11 @@ def check_connect(connect: Connect, limits: MqttLimits) -> None:
         )
     if connect.will is not None:
         check_name(connect.will.topic, limits)
+
+
+def new_client_id() -> str:
+    """An identifier that no other client has (3.1.3.1)."""
+    return f"auto-{secrets.token_hex(10)}"
 
 
 def granted_expiry(connect: Connect, limits: MqttLimits) -> int:

@@ -98,8 +98,6 @@ class Session:
         """Retained messages still to be sent: topic, granted QoS, subscription identifier."""
         self.receipts: dict[int, bool] = {}
         """The client's QoS 2 identifiers in use; True once the host has taken the message."""
-        self.dropped = 0
-        """Messages that found the queue full."""
         self.stored = False
         """Whether the journal knows this session."""
         self._limits = limits
@@ -170,13 +168,11 @@ class Session:
                 if message.receipt and link is not None:
                     self._tell_received(self, message)
                 return True
-            self.dropped += 1
             return False
         if (
             self.waiting >= self._limits.queued_messages_max
             or self._bytes + message.size > self._limits.queued_bytes_max
         ):
-            self.dropped += 1
             return False
         self._number += 1
         self._bytes += message.size
@@ -206,6 +202,12 @@ class Session:
         return any(
             one.message.receipt == receipt for one in (*self._published.values(), *self._queue)
         )
+
+    def withdraw(self, receipt: int) -> None:
+        """Deliver a message with this receipt no more, unless it is on its way already."""
+        for delivery in [one for one in self._queue if one.message.receipt == receipt]:
+            self._queue.remove(delivery)
+            self._finish(delivery)
 
     def pump(self, now: float) -> None:
         """Send what waits, as far as the client's quota and our output allow."""

@@ -1,4 +1,4 @@
-"""Where users, devices, tokens, series, assets and jobs are kept.
+"""Where users, devices, tokens, series, assets and all else but readings are kept.
 
 Each method is one transaction, durable when it returns. Uniqueness is the catalog's to hold: it
 raises `Conflict`, whose message names what is taken. `get` and `find` return None for what is not
@@ -6,42 +6,42 @@ there; changing or removing what is not there raises `NotFound`. All are thread-
 `Unavailable`, never a driver's own error, while the database is away.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Protocol
 
 from barograph.domain.asset import Asset
 from barograph.domain.audit import AuditEntry
 from barograph.domain.command import Command
 from barograph.domain.dashboard import Dashboard, DashboardLink, SavedQuestion
 from barograph.domain.device import Device, Series
-from barograph.domain.job import Job, Status
 from barograph.domain.metric import MetricSettings
 from barograph.domain.period import ALL_TIME, Period
-from barograph.domain.report import Delivery, DeliveryStatus, Form, Report, Schedule, Way
+from barograph.domain.refusal import Refusal
 from barograph.domain.sharing import Share
 from barograph.domain.user import Role, Token, User
-from barograph.ports.processes import Changes, Relay, Tries, Turns
-
-T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Page(Generic[T]):
-    """Some items of a list in order of id, and how many there are in all."""
-
-    items: Sequence[T]
-    total: int
+from barograph.ports.page import Page
+from barograph.ports.processes import Changes, PresenceFeed, Relay, Tries, Turns
+from barograph.ports.work import Jobs, Reports, Schedules
 
 
 class Users(Protocol):
     """The users."""
 
     def create(
-        self, username: str, email: str | None, password_hash: str | None, role: Role, time: int
+        self,
+        username: str,
+        email: str | None,
+        password_hash: str | None,
+        role: Role,
+        time: int,
+        token: Token | None = None,
     ) -> User:
-        """A new user. `username` and `email` are unique without regard to case."""
+        """A new user, and a token (whose `id` and `user_id` are ignored) in the same transaction.
+
+        `username` and `email` are unique without regard to case.
+        """
 
     def get(self, user_id: int) -> User | None: ...
     def find(self, username: str) -> User | None:
@@ -134,6 +134,9 @@ class SeriesIndex(Protocol):
     def all(self) -> Iterator[Series]:
         """Every series, streamed in order of id, for building maps."""
 
+    def reserve(self, through: int) -> int:
+        """Give new series ids above `through` only; the last id given before, 0 for none."""
+
     def set_settings(self, settings: Mapping[int, MetricSettings]) -> None:
         """How series (by id) are shown from now on; `NotFound` for one that is not there."""
 
@@ -156,127 +159,6 @@ class Assets(Protocol):
     def update(self, asset_id: int, changes: Mapping[str, Any]) -> Asset: ...
     def delete(self, asset_id: int) -> None:
         """Remove the asset; devices fitted to it stay, fitted to nothing."""
-
-
-class Jobs(Protocol):
-    """The jobs: the queue is these rows, leased."""
-
-    def create(
-        self, kind: str, question: Mapping[str, Any], user_id: int | None, time: int
-    ) -> Job: ...
-    def get(self, job_id: int) -> Job | None: ...
-    def list(self, *, user_id: int | None = None, limit: int, offset: int = 0) -> Page[Job]:
-        """The newest first."""
-
-    def count(self, status: Status, user_id: int | None = None) -> int: ...
-    def take(self, owner: str, now: int, lease: int, job_id: int | None = None) -> Job | None:
-        """Lease the oldest job (or `job_id`) that is queued, or running with its lease run out.
-
-        One owner only gets it, however many ask. `attempts` grows by one.
-        """
-
-    def renew(self, job_id: int, owner: str, until: int, progress: float) -> bool:
-        """Extend the lease and note the progress; False when the work must stop.
-
-        That is when the job is not the owner's any more, or its cancelling was asked for.
-        """
-
-    def finish(
-        self, job_id: int, owner: str, status: Status, result: Any, error: str | None, time: int
-    ) -> bool:
-        """End the job; False (and no change) when it is not the owner's any more."""
-
-    def cancel(self, job_id: int, time: int) -> Job:
-        """End a queued job as cancelled; ask a running one to stop; leave an ended one."""
-
-    def expire(self, before: int) -> int:
-        """Remove the jobs that ended earlier than `before`; how many."""
-
-
-class Schedules(Protocol):
-    """Reports that are made again and again."""
-
-    def create(self, schedule: Schedule) -> Schedule:
-        """Keep a new schedule (`schedule.id` is ignored); `InvalidInput` for an unknown user."""
-
-    def get(self, schedule_id: int) -> Schedule | None: ...
-    def list(self, *, user_id: int | None = None, limit: int, offset: int = 0) -> Page[Schedule]:
-        """In order of id."""
-
-    def update(self, schedule_id: int, changes: Mapping[str, Any]) -> Schedule:
-        """Set the named fields of `Schedule`."""
-
-    def delete(self, schedule_id: int) -> None:
-        """Remove the schedule; the reports that it yielded stay."""
-
-    def take_due(self, now: int, lease: int) -> Schedule | None:
-        """Lease the schedule that is due the longest, if its lease is free. One caller gets it."""
-
-    def done(
-        self,
-        schedule: Schedule,
-        *,
-        last_time: int,
-        next_time: int | None,
-        job_id: int | None,
-        error: str | None,
-    ) -> bool:
-        """Note what came of a leased schedule and free it.
-
-        False and no change where it was changed, or taken by another, since it was leased.
-        """
-
-
-class Reports(Protocol):
-    """Reports that were made."""
-
-    def add(
-        self,
-        report: Report,
-        document: bytes,
-        deliveries: Sequence[tuple[Way, str, Sequence[Form]]] = (),
-    ) -> Report:
-        """Keep a new report (`report.id` is ignored), its figures and where to send it.
-
-        Where there is one with its key already, that one is returned and nothing changed.
-        """
-
-    def get(self, report_id: int) -> Report | None: ...
-    def document(self, report_id: int) -> bytes | None:
-        """The figures as they were given to `add`."""
-
-    def list(
-        self,
-        *,
-        user_id: int | None = None,
-        schedule_id: int | None = None,
-        limit: int,
-        offset: int = 0,
-    ) -> Page[Report]:
-        """The newest first."""
-
-    def delete(self, report_id: int) -> None:
-        """Remove the report and its deliveries."""
-
-    def expire(self, before: int, kept_max: int) -> int:
-        """Remove reports made earlier than `before`, and of each user the oldest over `kept_max`."""
-
-    def deliveries(self, report_id: int) -> Sequence[Delivery]:
-        """Where the report is sent, in order of id."""
-
-    def delivery(self, delivery_id: int) -> Delivery | None: ...
-    def take_delivery(self, now: int, until: int) -> Delivery | None:
-        """The delivery that is due the longest; it is due again at `until`. One caller gets it."""
-
-    def tried(
-        self,
-        delivery_id: int,
-        status: DeliveryStatus,
-        error: str | None,
-        next_time: int | None,
-        time: int,
-    ) -> None:
-        """Note an attempt, and whether and when the next follows; a sent one stays as it is."""
 
 
 class Secrets(Protocol):
@@ -326,6 +208,13 @@ class AuditLog(Protocol):
     def add(self, entry: AuditEntry) -> None:
         """Keep a new entry (`entry.id` is ignored)."""
 
+    def along(self, tell: Callable[[Any], AuditEntry]) -> AbstractContextManager[None]:
+        """Keep an entry in the same transaction as the first change that this thread makes within.
+
+        `tell` makes the entry of what the change returns. It stands with the change or falls with
+        it; where nothing is changed (the change returns False), nothing is kept.
+        """
+
     def list(
         self,
         *,
@@ -358,16 +247,32 @@ class Commands(Protocol):
         """The newest first."""
 
     def waiting(self, now: int) -> Sequence[Command]:
-        """Those not delivered and not expired, the oldest first."""
+        """Those not delivered, not expired and not called off, the oldest first."""
 
     def deliver(self, command_id: int, time: int) -> None:
         """Note that the device has it; what is not there, or delivered before, is left."""
+
+    def cancel(self, command_id: int, time: int) -> bool:
+        """Note that it is called off, if it is still waiting; whether it was."""
 
     def answer(self, command_id: int, device_id: int, reply: Any, time: int) -> Command:
         """Note what the device answered; the last answer counts. `NotFound` if none of its."""
 
     def expire(self, before: int) -> int:
         """Remove the commands made earlier than `before`; how many."""
+
+
+class RefusedMessages(Protocol):
+    """The last messages of devices that could not be read."""
+
+    def keep(self, refused: Sequence[Refusal], most: int) -> None:
+        """Store them, and of each device only the newest `most`; nothing of a device that is gone."""
+
+    def of(self, device_id: int, limit: int) -> Sequence[Refusal]:
+        """The newest first."""
+
+    def expire(self, before: int) -> int:
+        """Remove those earlier than `before`; how many."""
 
 
 class Dashboards(Protocol):
@@ -430,12 +335,14 @@ class Catalog(Protocol):
     device_shares: Shares
     audit: AuditLog
     commands: Commands
+    refused: RefusedMessages
     dashboards: Dashboards
     dashboard_shares: Shares
     questions: SavedQuestions
 
     changes: Changes
     turns: Turns
+    presences: PresenceFeed
     tries: Tries
 
     def relay(self, keep: int) -> Relay:

@@ -3,11 +3,12 @@
 All are thread-safe, and raise `Unavailable` while what they stand on is away.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from barograph.domain.presence import Presence
 from barograph.domain.tries import Allowance
 
 
@@ -35,6 +36,19 @@ class Changes(Protocol):
 
     def expire(self, keep: int) -> None:
         """Forget all but the last `keep`."""
+
+
+class PresenceFeed(Protocol):
+    """Which devices are connected, as the processes tell each other."""
+
+    def tell(self, server: str, found: Mapping[int, Presence]) -> None:
+        """By device what a process of `server` found; nothing is told of a device that is gone."""
+
+    def lost(self, server: str, time: int, why: str) -> None:
+        """All devices that were connected to `server` are offline."""
+
+    def since(self, number: int) -> tuple[Mapping[int, Presence], int]:
+        """By device what was told after `number` (0: everything), and the number of the last."""
 
 
 class Turns(Protocol):

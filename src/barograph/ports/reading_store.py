@@ -65,6 +65,14 @@ class ReadingStore(Protocol):
     def delete(self, series: Sequence[int], period: Period = ALL_TIME) -> int:
         """Remove readings durably; how many there were."""
 
+    def expire(self, before: int) -> Iterator[None]:
+        """Remove the readings of all series that are earlier than `before`.
+
+        Every step removes some of them durably and is bounded, so that whoever else writes or asks
+        waits for a moment only; when the steps end, none is left, but for those that a question
+        keeps from going: they go the next time.
+        """
+
     def scan(
         self,
         series: Sequence[int],

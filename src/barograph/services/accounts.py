@@ -2,6 +2,7 @@
 
 import hmac
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -16,14 +17,16 @@ from barograph.domain.user import (
     require_admin,
     require_user,
 )
-from barograph.ports.catalog import Catalog, Page
+from barograph.ports.catalog import Catalog
 from barograph.ports.clock import Clock
+from barograph.ports.page import Page
 from barograph.ports.processes import Tries
 from barograph.services.access_tokens import AccessTokens, password_stamp
 from barograph.services.api_tokens import ApiTokens
 from barograph.services.audit import Audit
 from barograph.services.browser_sessions import BrowserSessions
 from barograph.services.devices import DeviceService
+from barograph.services.failed_sign_ins import FailedSignIns
 from barograph.services.names import EMAIL_CHARS_MAX, USERNAME_CHARS_MAX, check_email, check_name
 from barograph.services.passwords import Passwords
 from barograph.services.rate_limit import RateLimit, is_this_machine, neighbourhood
@@ -88,6 +91,7 @@ class Accounts:
         self._by_address = RateLimit(
             clock, "failed sign-ins from this address", burst=50, interval_seconds=5, tries=tries
         )
+        self._failures = FailedSignIns(self.audit, clock, tries)
         self._registrations = RateLimit(
             clock, "registrations from this address", burst=50, interval_seconds=10, tries=tries
         )
@@ -115,14 +119,23 @@ class Accounts:
             raise Forbidden("this needs an administrator: registration is closed to others")
         if not trusted and not is_this_machine(address):
             self._registrations.take(neighbourhood(address))
-        user = self._create(username, email, password, role)
         text, now = new_token(), self._clock()
-        token = Token(0, digest_of(text), user_id=user.id, name="first token", created_time=now)
-        self._registry.put_token(self._catalog.tokens.create(token))
-        self.audit.note(by or user, "user.create", user.username, user.id, {"role": user.role})
+        token = Token(0, digest_of(text), name="first token", created_time=now)
+        user = self._create(username, email, password, role, by, token)
+        kept = self._catalog.tokens.find(token.digest)
+        if kept is not None:  # nobody has revoked it yet
+            self._registry.put_token(kept)
         return user, text
 
-    def _create(self, username: str, email: str | None, password: str | None, role: Role) -> User:
+    def _create(
+        self,
+        username: str,
+        email: str | None,
+        password: str | None,
+        role: Role,
+        by: Principal | None,
+        token: Token | None = None,
+    ) -> User:
         check_name("username", username, USERNAME_CHARS_MAX)
         if email is not None:
             check_email(email)
@@ -132,7 +145,8 @@ class Accounts:
         kept = None if password is None else self._passwords.hash(password)
         with self._registry.alone(_RULES):
             self._refuse_taken(username, email)
-            user = self._catalog.users.create(username, email, kept, role, self._clock())
+            with self.audit.along_with(by, "user.create", lambda user: {"role": user.role}):
+                user = self._catalog.users.create(username, email, kept, role, self._clock(), token)
             self._registry.put_user(user)
         return user
 
@@ -159,6 +173,7 @@ class Accounts:
         self._by_account.take(account)
         kept = user.password_hash if user else None
         if not self._passwords.verify(password, kept) or user is None or kept is None:
+            self._failures.note(user, place)
             raise Unauthenticated(_WRONG)
         self._by_address.give_back(place)
         self._by_account.give_back(account)
@@ -175,28 +190,43 @@ class Accounts:
 
     def _rehash(self, user: User, password: str) -> User:
         kept = self._passwords.hash(password)
-        with self._registry.alone(_RULES):
-            now = self._catalog.users.get(user.id)
-            if now is None or now.password_hash != user.password_hash:
-                raise Unauthenticated(_WRONG)  # it was changed at this moment
+        with self._still(user):
             return self._save(user.id, {"password_hash": kept})
 
     def sign_in(self, username: str, password: str, address: str | None = None) -> SignedIn:
         """Sign in with a password; raises what `check_password` raises."""
         user = self.check_password(username, password, address)
         refresh, now = new_token(), self._clock()
-        self._catalog.sessions.create(user.id, digest_of(refresh), now + REFRESH_LIFETIME, now)
-        self.audit.note(user, "user.sign_in", user.username, user.id)
+        with self._still(user), self.audit.along(user, "user.sign_in", user.username, user.id):
+            self._catalog.sessions.create(user.id, digest_of(refresh), now + REFRESH_LIFETIME, now)
         return self._signed_in(user, refresh)
+
+    def open_browser(self, user: User) -> str:
+        """The value of the cookie for a user who has just signed in; raises `Unauthenticated`."""
+        with self._still(user):
+            return self.browser.open(user)
+
+    @contextmanager
+    def _still(self, user: User) -> Iterator[None]:
+        """Keeps the password as it is meanwhile; raises `Unauthenticated` if it was changed since.
+
+        For a change ends the sessions that there are, and not one that is made afterwards.
+        """
+        with self._registry.alone(_RULES):
+            now = self._catalog.users.get(user.id)
+            if now is None or now.password_hash != user.password_hash:
+                raise Unauthenticated(_WRONG)
+            yield
 
     def refresh(self, refresh_token: str) -> SignedIn:
         """New credentials for a refresh token, which works once; raises `Unauthenticated`."""
         if is_token(refresh_token):
             fresh, now = new_token(), self._clock()
-            user_id = self._catalog.sessions.rotate(
-                digest_of(refresh_token), digest_of(fresh), now + REFRESH_LIFETIME, now
-            )
-            user = None if user_id is None else self._catalog.users.get(user_id)
+            with self._registry.alone(_RULES):
+                user_id = self._catalog.sessions.rotate(
+                    digest_of(refresh_token), digest_of(fresh), now + REFRESH_LIFETIME, now
+                )
+                user = None if user_id is None else self._catalog.users.get(user_id)
             if user is not None:
                 return self._signed_in(user, fresh)
         raise Unauthenticated("the refresh token is not valid or was used before: sign in again")
@@ -287,18 +317,18 @@ class Accounts:
             changes["password_hash"] = self._passwords.hash(password)
         if not changes:
             return user
+        shown = {name: value for name, value in changes.items() if name != "password_hash"}
+        if "password_hash" in changes:
+            shown["new_password"] = True
         with self._registry.alone(_RULES):
             self._refuse_taken(changes.get("username"), changes.get("email"), but=user_id)
             if changes.get("role", "admin") != "admin":
                 self._refuse_last_admin(user_id)
-            user = self._save(user_id, changes)
-        if "password_hash" in changes:
-            self._catalog.sessions.end_all(user_id)
-            self.browser.close_all(user_id)
-        shown = {name: value for name, value in changes.items() if name != "password_hash"}
-        if "password_hash" in changes:
-            shown["new_password"] = True
-        self.audit.note(principal, "user.update", user.username, user.id, shown)
+            with self.audit.along_with(principal, "user.update", lambda _: shown):
+                user = self._save(user_id, changes)
+            if "password_hash" in changes:
+                self._catalog.sessions.end_all(user_id)
+                self.browser.close_all(user_id)
         return user
 
     def change_own_password(
@@ -358,9 +388,9 @@ class Accounts:
                     self._devices.delete(principal, device)
                 else:
                     self._devices.update(principal, device, user_id=devices_to)
-            self._catalog.users.delete(user_id)
+            with self.audit.along(principal, "user.delete", user.username, user_id):
+                self._catalog.users.delete(user_id)
             self._registry.drop_user(user_id)
-        self.audit.note(principal, "user.delete", user.username, user_id)
 
     def _refuse_last_admin(self, user_id: int) -> None:
         admins = {user.id for user in self._every_user() if user.role == "admin"}
@@ -401,7 +431,6 @@ class Accounts:
                 raise Forbidden("this set-up link is not valid: restart Barograph for a new one")
             if self._catalog.users.any_admin():
                 raise Forbidden("there is an administrator already: sign in")
-            user = self._create(username, email, password, "admin")
+            user = self._create(username, email, password, "admin", None)
             self._catalog.secrets.delete(_SETUP)
-        self.audit.note(user, "user.create", user.username, user.id, {"role": user.role})
         return user

@@ -1,6 +1,7 @@
 """A user's own tokens, for programs that act in the user's name."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 
 from barograph.domain.errors import Conflict, InvalidInput, NotFound
 from barograph.domain.time import MINUTE
@@ -61,20 +62,19 @@ class ApiTokens:
             if sum(token.name != BROWSER_SESSION for token in held) >= USER_TOKENS_MAX:
                 raise Conflict(f"a user has at most {USER_TOKENS_MAX} tokens: revoke one first")
             text = new_token()
-            token = self._catalog.tokens.create(
-                Token(
-                    0,
-                    digest_of(text),
-                    user_id=user_id,
-                    name=name,
-                    created_time=self._clock(),
-                    expires_time=expires_time,
-                    reads_only=reads_only,
-                )
+            token = Token(
+                0,
+                digest_of(text),
+                user_id=user_id,
+                name=name,
+                created_time=self._clock(),
+                expires_time=expires_time,
+                reads_only=reads_only,
             )
-        self._registry.put_token(token)
-        detail = {"token": name, "scope": "read" if reads_only else "full"}
-        self._note(principal, "token.create", user_id, detail)
+            detail = {"token": name, "scope": "read" if reads_only else "full"}
+            with self._noting(principal, "token.create", user_id, detail):
+                token = self._catalog.tokens.create(token)
+            self._registry.put_token(token)
         return token, text
 
     def revoke(self, principal: Principal, user_id: int, token_id: int) -> None:
@@ -82,14 +82,15 @@ class ApiTokens:
         require_user(principal, user_id, write=True)
         for token in self.list(principal, user_id):
             if token.id == token_id:
-                self._catalog.tokens.revoke(token_id)
-                self._registry.drop_token(token.digest)
-                self._note(principal, "token.revoke", user_id, {"token": token.name})
+                with self._registry.alone("tokens"):
+                    with self._noting(principal, "token.revoke", user_id, {"token": token.name}):
+                        self._catalog.tokens.revoke(token_id)
+                    self._registry.drop_token(token.digest)
                 return
         raise NotFound("there is no such token")
 
-    def _note(
+    def _noting(
         self, principal: Principal, action: str, user_id: int, detail: Mapping[str, str]
-    ) -> None:
+    ) -> AbstractContextManager[None]:
         user = self._registry.user(user_id)
-        self._audit.note(principal, action, user.username if user else "", user_id, detail)
+        return self._audit.along(principal, action, user.username if user else "", user_id, detail)

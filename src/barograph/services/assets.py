@@ -8,8 +8,9 @@ from barograph.domain.device import Device
 from barograph.domain.errors import Forbidden, NotFound
 from barograph.domain.limits import Limits
 from barograph.domain.user import Principal, require_member
-from barograph.ports.catalog import Catalog, Page
+from barograph.ports.catalog import Catalog
 from barograph.ports.clock import Clock
+from barograph.ports.page import Page
 from barograph.services.audit import Audit
 from barograph.services.names import KIND_CHARS_MAX, check_attributes, check_name
 from barograph.services.registry import Registry
@@ -32,9 +33,8 @@ class AssetService:
         require_member(principal)
         changes = {"kind": kind, "name": name, "attributes": attributes}
         self._check(changes)
-        made = self._catalog.assets.create(kind, name, attributes, self._clock())
-        self._audit.note(principal, "asset.create", made.name, made.id, {"kind": made.kind})
-        return made
+        with self._audit.along_with(principal, "asset.create", lambda _: {"kind": kind}):
+            return self._catalog.assets.create(kind, name, attributes, self._clock())
 
     def get(self, principal: Principal, asset_id: int) -> Asset:
         """The asset; raises `NotFound`."""
@@ -55,19 +55,20 @@ class AssetService:
         self._check(changes)
         if not changes:
             return self.get(principal, asset_id)
-        changed = self._catalog.assets.update(asset_id, changes)
-        self._audit.note(principal, "asset.update", changed.name, changed.id, changes)
-        return changed
+        with self._audit.along_with(principal, "asset.update", lambda _: changes):
+            return self._catalog.assets.update(asset_id, changes)
 
     def delete(self, principal: Principal, asset_id: int) -> None:
         """Remove the asset; devices fitted to it stay, fitted to nothing."""
         require_member(principal)
         asset = self.get(principal, asset_id)
-        fitted = [device.id for device in self._registry.devices() if device.asset_id == asset_id]
-        self._catalog.assets.delete(asset_id)
-        for device_id in fitted:
-            self._registry.refresh_device(device_id)
-        self._audit.note(principal, "asset.delete", asset.name, asset_id, {"kind": asset.kind})
+        detail = {"kind": asset.kind}
+        with self._registry.alone("devices"):
+            with self._audit.along(principal, "asset.delete", asset.name, asset_id, detail):
+                self._catalog.assets.delete(asset_id)
+            for device in self._registry.devices():
+                if device.asset_id == asset_id:
+                    self._registry.refresh_device(device.id)
 
     def devices(self, principal: Principal, asset_id: int) -> list[Device]:
         """The devices fitted to the asset that `principal` may see, in order of id."""

@@ -1,16 +1,18 @@
 """Copies of everything that is kept, made beside running writes, and how they are checked.
 
 A backup is a directory: the MQTT sessions, the readings, the catalog, and last a manifest with the
-checksum of every file. It has its name only when all of it is on stable storage.
+checksum of every file. It has its name only when all of it is on stable storage. What lies on a
+database server is not in it, and the manifest says so.
 
 The readings are copied first. So every series in them is in the copy of the catalog, which is
 younger; the other way round, a restored catalog could give the id of a series that it does not
 know, but the readings do, to a new one.
 """
 
+import errno
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import file_digest
@@ -52,6 +54,12 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The version that made it."""
     created_time: str
     files: list[File]
+    left_out: list[str] = []
+    """What is not in it, and what copies that."""
+
+    def has(self, name: str) -> bool:
+        """Whether the file, or something in the directory of this name, is in it."""
+        return any(one.path == name or one.path.startswith(f"{name}/") for one in self.files)
 
     @property
     def size(self) -> int:
@@ -72,14 +80,19 @@ class Backups:
 
     def __init__(
         self,
-        catalog: Catalog,
-        store: ReadingStore,
+        catalog: Catalog | None,
+        store: ReadingStore | None,
         directory: Path,
         clock: Clock,
         copy_mqtt: Callable[[Path], None] = lambda _target: None,
+        left_out: Sequence[str] = (),
     ) -> None:
-        """`copy_mqtt` makes the file that it is given from the MQTT sessions, if there are any."""
+        """`copy_mqtt` makes the file that it is given from the MQTT sessions, if there are any.
+
+        Catalog or store are None where they lie on a server; `left_out` says so, and what copies them.
+        """
         self._copy_mqtt = copy_mqtt
+        self.left_out = tuple(left_out)
         self._catalog = catalog
         self._store = store
         self.directory = directory.absolute()
@@ -99,25 +112,35 @@ class Backups:
         try:
             return self._create()
         except OSError as error:
-            raise StorageFull(f"the backup cannot be written: {error}") from error
+            raise _in_our_words(error) from error
         finally:
             self._lock.release()
 
     def _create(self) -> Backup:
         moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=self._clock())
-        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not self.directory.is_dir():
+            self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            sync(self.directory.parent)
         for left_over in self.directory.glob(f"*{_PARTIAL}"):
-            shutil.rmtree(left_over)
+            shutil.rmtree(left_over, ignore_errors=True)
         target = self.directory / f"{moment:%Y%m%dT%H%M%S.%fZ}"
         partial = target.with_name(target.name + _PARTIAL)
         partial.mkdir(mode=0o700)
         try:
             self._copy_mqtt(partial / MQTT)
-            self._store.backup(partial / READINGS)
-            self._catalog.backup(partial / CATALOG)
+            if self._store is not None:
+                self._store.backup(partial / READINGS)
+            if self._catalog is not None:
+                self._catalog.backup(partial / CATALOG)
             manifest = Manifest(
-                _FORMAT, __version__, f"{moment:%Y-%m-%dT%H:%M:%SZ}", list(_files(partial))
+                _FORMAT,
+                __version__,
+                f"{moment:%Y-%m-%dT%H:%M:%SZ}",
+                list(_files(partial)),
+                list(self.left_out),
             )
+            if not manifest.files:
+                raise Unavailable("; ".join(["nothing lies in files", *self.left_out]))
             with (partial / MANIFEST).open("wb") as file:
                 file.write(msgspec.json.format(msgspec.json.encode(manifest)))
             sync_tree(partial)
@@ -129,6 +152,23 @@ class Backups:
             shutil.rmtree(partial, ignore_errors=True)
             raise
         return Backup(target, manifest)
+
+    def remove(self, name: str) -> None:
+        """Remove a backup; raises `Unavailable`.
+
+        It loses its name first: what a crash leaves of it is no backup, and goes with the next one.
+        """
+        partial = self.directory / f"{name}{_PARTIAL}"
+        try:
+            (self.directory / name).rename(partial)
+        except OSError as error:
+            raise Unavailable(f"the backup {name} cannot be removed: {error.strerror}") from error
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _in_our_words(error: OSError) -> Unavailable:
+    full = error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+    return (StorageFull if full else Unavailable)(f"the backup cannot be written: {error}")
 
 
 def verified(directory: Path) -> Manifest:
@@ -142,7 +182,7 @@ def verified(directory: Path) -> Manifest:
         ) from None
     except (OSError, msgspec.DecodeError) as error:
         raise InvalidInput.of(at, f"{MANIFEST} cannot be read: {error}") from None
-    if not any(file.path == CATALOG for file in manifest.files):
+    if not manifest.left_out and not manifest.has(CATALOG):
         raise InvalidInput.of(at, f"{MANIFEST} names no {CATALOG}: this is not a whole backup")
     expected = {file.path: file for file in manifest.files}
     found = {file.path: file for file in _files(directory)}

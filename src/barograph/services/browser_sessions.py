@@ -18,6 +18,7 @@ from barograph.services.tokens import BROWSER_SESSION, is_token, new_token
 
 USER_SESSIONS_MAX = 20
 """Signing in once more ends the oldest."""
+LIFETIME = 14 * DAY
 
 _KEY_NAME = "browser_session_key"
 
@@ -25,16 +26,12 @@ _KEY_NAME = "browser_session_key"
 class BrowserSessions:
     """Opens, recognises and ends browser sessions."""
 
-    def __init__(
-        self, catalog: Catalog, registry: Registry, clock: Clock, *, lifetime: int = 14 * DAY
-    ) -> None:
+    def __init__(self, catalog: Catalog, registry: Registry, clock: Clock) -> None:
         self._catalog = catalog
         self._registry = registry
         self._clock = clock
         self._audit = Audit(catalog, registry, clock)
         self._key = catalog.secrets.get_or_create(_KEY_NAME, new_token().encode())
-        self.lifetime = lifetime
-        """Microseconds."""
 
     def open(self, user: User) -> str:
         """The cookie's value for a user who has just signed in."""
@@ -47,8 +44,9 @@ class BrowserSessions:
         token = Token(
             0, self._digest(text), user_id=user.id, name=BROWSER_SESSION, created_time=now
         )
-        self._registry.put_token(self._catalog.tokens.create(token))
-        self._audit.note(user, "user.sign_in", user.username, user.id)
+        with self._audit.along(user, "user.sign_in", user.username, user.id):
+            token = self._catalog.tokens.create(token)
+        self._registry.put_token(token)
         return text
 
     def principal(self, cookie: str) -> Principal:
@@ -81,7 +79,7 @@ class BrowserSessions:
         return sorted(found, key=lambda token: (token.created_time, token.id))
 
     def _over(self, token: Token, now: int) -> bool:
-        return now >= token.created_time + self.lifetime
+        return now >= token.created_time + LIFETIME
 
     def _end(self, token: Token) -> None:
         self._registry.drop_token(token.digest)

@@ -1,12 +1,13 @@
 """Everything a transport may use, in one hand. Built once by the wiring."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from barograph.domain.limits import Limits
 from barograph.ports.catalog import Catalog
 from barograph.ports.clock import Clock
+from barograph.ports.live_bus import LiveBus
 from barograph.ports.reading_store import ReadingStore
 from barograph.services.accounts import Accounts
 from barograph.services.analytics import Analytics
@@ -17,13 +18,13 @@ from barograph.services.devices import DeviceService
 from barograph.services.ingest import Ingest
 from barograph.services.jobs import JobService
 from barograph.services.latest import NewestReadings
-from barograph.services.live import InProcessLiveBus
 from barograph.services.metrics import MetricService
 from barograph.services.presence import Presences
 from barograph.services.readings import Readings
 from barograph.services.refusals import Refusals
 from barograph.services.registry import Registry
 from barograph.services.reports import ReportService
+from barograph.services.retention import RetentionService
 from barograph.services.schedules import ScheduleService
 from barograph.services.sharing import DeviceSharing
 from barograph.services.telemetry import Telemetry
@@ -40,7 +41,7 @@ class Core:
     writer: Writer
     ingest: Ingest
     latest: NewestReadings
-    live: InProcessLiveBus
+    live: LiveBus
     accounts: Accounts
     devices: DeviceService
     commands: CommandService
@@ -52,6 +53,7 @@ class Core:
     analytics: Analytics
     dashboards: DashboardService
     readings: Readings
+    retention: RetentionService
     jobs: JobService
     reports: ReportService
     schedules: ScheduleService
@@ -60,5 +62,8 @@ class Core:
     clock: Clock
     zone: ZoneInfo
     """The setting `timezone`."""
+    others_counted: Callable[[], Mapping[int, bytes | None]] = dict
+    """What the other processes on the port count, by number, as text for Prometheus; None where one
+    does not answer."""
     degradations: Sequence[Callable[[], str | None]] = ()
     """Each looks whether something is away without which the program goes on, and says what."""

@@ -51,12 +51,9 @@ class DashboardService:
         require_member(principal)
         check_name("name", name)
         found = self._read(principal, panels, ())
-        dashboard = self._catalog.dashboards.create(
-            Dashboard(0, name, found, principal.user_id, created_time=self._clock()),
-            DASHBOARDS_MAX,
-        )
-        self._audit.note(principal, "dashboard.create", name, dashboard.id)
-        return dashboard
+        dashboard = Dashboard(0, name, found, principal.user_id, created_time=self._clock())
+        with self._audit.along_with(principal, "dashboard.create"):
+            return self._catalog.dashboards.create(dashboard, DASHBOARDS_MAX)
 
     def list(self, principal: Principal) -> Sequence[Dashboard]:
         """One's own and those that are shared with one, by name; all for administrators."""
@@ -114,21 +111,20 @@ class DashboardService:
         if name is not None:
             check_name("name", name)
         after = before.panels if panels is None else self._read(principal, panels, before.panels)
-        changed = self._catalog.dashboards.update(
-            dashboard_id,
-            name or before.name,
-            after,
-            before.revision if revision is None else revision,
-            self._clock(),
-        )
-        self._audit.note(principal, "dashboard.update", changed.name, changed.id)
-        return changed
+        with self._audit.along_with(principal, "dashboard.update"):
+            return self._catalog.dashboards.update(
+                dashboard_id,
+                name or before.name,
+                after,
+                before.revision if revision is None else revision,
+                self._clock(),
+            )
 
     def delete(self, principal: Principal, dashboard_id: int) -> None:
         """Remove the dashboard, its shares and its links."""
         dashboard = self._require(principal, dashboard_id, own=True)
-        self._catalog.dashboards.delete(dashboard_id)
-        self._audit.note(principal, "dashboard.delete", dashboard.name, dashboard_id)
+        with self._audit.along(principal, "dashboard.delete", dashboard.name, dashboard_id):
+            self._catalog.dashboards.delete(dashboard_id)
 
     def rights(self, dashboard: Dashboard) -> Principal:
         """With whose rights the panels are read: the owner's, as they are now."""
@@ -206,9 +202,9 @@ class DashboardService:
         if found.id == dashboard.user_id:
             raise InvalidInput.of("user", f"{found.username} owns this dashboard already")
         share = Share(dashboard_id, found.id, writes, self._clock())
-        self._catalog.dashboard_shares.put(share, SHARES_MAX)
         detail = {"user": found.username, "access": "write" if writes else "read"}
-        self._audit.note(principal, "dashboard.share", dashboard.name, dashboard_id, detail)
+        with self._audit.along(principal, "dashboard.share", dashboard.name, dashboard_id, detail):
+            self._catalog.dashboard_shares.put(share, SHARES_MAX)
         return share
 
     def unshare(self, principal: Principal, dashboard_id: int, user_id: int) -> None:
@@ -217,10 +213,11 @@ class DashboardService:
             dashboard = self.get(principal, dashboard_id)
         else:
             dashboard = self._require(principal, dashboard_id, own=True)
-        self._catalog.dashboard_shares.remove(dashboard_id, user_id)
         user = self._registry.user(user_id)
         detail = {"user": user.username if user else user_id}
-        self._audit.note(principal, "dashboard.unshare", dashboard.name, dashboard_id, detail)
+        action = "dashboard.unshare"
+        with self._audit.along(principal, action, dashboard.name, dashboard_id, detail):
+            self._catalog.dashboard_shares.remove(dashboard_id, user_id)
 
     def links(self, principal: Principal, dashboard_id: int) -> Sequence[DashboardLink]:
         """The links to the dashboard, for its owner."""
@@ -243,15 +240,15 @@ class DashboardService:
             raise InvalidInput.of("expires_time", "a link lives for at least a minute")
         secret = new_token()
         link = DashboardLink(0, dashboard_id, digest_of(secret), name, now, expires_time)
-        made = self._catalog.dashboards.add_link(link, LINKS_MAX)
-        self._audit.note(principal, "dashboard.link", dashboard.name, dashboard_id, {"link": name})
-        return made, secret
+        detail = {"link": name}
+        with self._audit.along(principal, "dashboard.link", dashboard.name, dashboard_id, detail):
+            return self._catalog.dashboards.add_link(link, LINKS_MAX), secret
 
     def remove_link(self, principal: Principal, dashboard_id: int, link_id: int) -> None:
         """Have the link lead nowhere from now on."""
         dashboard = self._require(principal, dashboard_id, own=True)
-        self._catalog.dashboards.remove_link(dashboard_id, link_id)
-        self._audit.note(principal, "dashboard.unlink", dashboard.name, dashboard_id)
+        with self._audit.along(principal, "dashboard.unlink", dashboard.name, dashboard_id):
+            self._catalog.dashboards.remove_link(dashboard_id, link_id)
 
     def by_link(self, secret: str) -> Dashboard:
         """The dashboard that the link leads to; raises `NotFound`."""
@@ -277,9 +274,8 @@ class DashboardService:
         check_name("name", name)
         self._analytics.question(question)
         saved = SavedQuestion(0, name, question, principal.user_id, self._clock())
-        made = self._catalog.questions.create(saved, QUESTIONS_MAX)
-        self._audit.note(principal, "question.create", name, made.id)
-        return made
+        with self._audit.along_with(principal, "question.create"):
+            return self._catalog.questions.create(saved, QUESTIONS_MAX)
 
     def question(self, principal: Principal, question_id: int) -> SavedQuestion:
         """The saved question; raises `NotFound` for another's."""
@@ -293,8 +289,8 @@ class DashboardService:
         """Forget the question."""
         saved = self.question(principal, question_id)
         require_member(principal)
-        self._catalog.questions.delete(question_id)
-        self._audit.note(principal, "question.delete", saved.name, question_id)
+        with self._audit.along(principal, "question.delete", saved.name, question_id):
+            self._catalog.questions.delete(question_id)
 
 
 def _owns(principal: Principal, dashboard: Dashboard) -> bool:

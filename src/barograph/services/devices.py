@@ -14,8 +14,9 @@ from barograph.domain.user import (
     require_owner,
     require_user,
 )
-from barograph.ports.catalog import Catalog, Page
+from barograph.ports.catalog import Catalog
 from barograph.ports.clock import Clock
+from barograph.ports.page import Page
 from barograph.ports.reading_store import ReadingStore
 from barograph.services.audit import Audit
 from barograph.services.names import check_attributes, check_name
@@ -81,18 +82,20 @@ class DeviceService:
         text = new_token()
         with self._registry.alone("devices"):
             self._refuse_ambiguous(key)
-            device = self._create(key, name, owner, asset_id, attributes, digest_of(text))
+            device = self._create(
+                principal, key, name, owner, asset_id, attributes, digest_of(text)
+            )
             if round_time is not None:
                 device = self._catalog.devices.update(device.id, {"round_time": round_time})
             self._registry.put_device(device)
-        token = self._catalog.tokens.find(digest_of(text))
-        if token is not None:
-            self._registry.put_token(token)
-        self._audit.note(principal, "device.create", device.name, device.id, {"key": device.key})
+            token = self._catalog.tokens.find(digest_of(text))
+            if token is not None:
+                self._registry.put_token(token)
         return device, text
 
     def _create(
         self,
+        principal: Principal,
         key: str | None,
         name: str,
         owner: int | None,
@@ -103,13 +106,15 @@ class DeviceService:
         # Where a device is named by id or key, digits mean the id first. So a new device must not
         # get an id that another one uses as its key: that one's readings would go astray.
         for _ in range(_IDS_SKIPPED_MAX):
-            device = self._catalog.devices.create(
-                key, name, owner, asset_id, attributes, self._clock(), digest
-            )
+            with self._audit.along_with(principal, "device.create", lambda one: {"key": one.key}):
+                device = self._catalog.devices.create(
+                    key, name, owner, asset_id, attributes, self._clock(), digest
+                )
             namesake = self._registry.device_with_key(str(device.id))
             if namesake is None or namesake.id == device.id:
                 return device
-            self._catalog.devices.delete(device.id)
+            with self._audit.along(principal, "device.delete", device.name, device.id):
+                self._catalog.devices.delete(device.id)
         raise Conflict("too many devices use the next ids as their keys: try again")
 
     def _refuse_ambiguous(self, key: str | None, device_id: int = 0) -> None:
@@ -134,9 +139,11 @@ class DeviceService:
             try:
                 return self.create(principal, key, key=key)[0]
             except Conflict:  # somebody else was faster, perhaps in another process
-                device = self._catalog.devices.find(key)
-                if device is not None:
-                    self._registry.put_device(device)
+                with self._registry.alone("devices"):
+                    device = self._catalog.devices.find(key)
+                    if device is not None:
+                        self._registry.put_device(device)
+                device = self._registry.device_with_key(key)
         return require_device(principal, device, write=True)
 
     def list(
@@ -181,9 +188,9 @@ class DeviceService:
             check_key(changes["key"])
         with self._registry.alone("devices"):
             self._refuse_ambiguous(changes.get("key"), device.id)
-            changed = self._catalog.devices.update(device.id, changes)
+            with self._audit.along_with(principal, "device.update", lambda _: changes):
+                changed = self._catalog.devices.update(device.id, changes)
             self._registry.put_device(changed)
-        self._audit.note(principal, "device.update", changed.name, changed.id, changes)
         return changed
 
     def delete(self, principal: Principal, device: Device) -> int:
@@ -195,20 +202,24 @@ class DeviceService:
         require_owner(principal, device)
         series = list(self._registry.series_of(device.id).values())
         removed = self._store.delete(series) if series else 0
-        self._catalog.devices.delete(device.id)
-        self._registry.forget_device(device.id)
         detail = {"key": device.key, "readings": removed}
-        self._audit.note(principal, "device.delete", device.name, device.id, detail)
+        with self._registry.alone("devices"):
+            with self._audit.along(principal, "device.delete", device.name, device.id, detail):
+                self._catalog.devices.delete(device.id)
+            self._registry.forget_device(device.id)
         return removed
 
     def rotate_token(self, principal: Principal, device: Device) -> str:
         """Replace the device's tokens by a new one, whose text is returned."""
         require_owner(principal, device)
         text = new_token()
-        token = self._catalog.tokens.rotate_device(device.id, digest_of(text), self._clock())
-        self._registry.drop_device_tokens(device.id)
-        self._registry.put_token(token)
-        self._audit.note(principal, "device.token", device.name, device.id)
+        with self._registry.alone("devices"):
+            with self._audit.along(principal, "device.token", device.name, device.id):
+                token = self._catalog.tokens.rotate_device(
+                    device.id, digest_of(text), self._clock()
+                )
+            self._registry.drop_device_tokens(device.id)
+            self._registry.put_token(token)
         return text
 
     def _check(self, changes: Mapping[str, Any]) -> None:

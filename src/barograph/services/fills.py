@@ -7,6 +7,7 @@ the buckets' starts); where there is no such bucket they are null. Text metrics 
 only; `linear` and numbers leave theirs null.
 """
 
+import math
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 
@@ -57,7 +58,8 @@ def _filling(
     if not isinstance(left, int | float) or not isinstance(right, int | float):
         return None
     start, end = edges[places[after - 1]], edges[places[after]]
-    return left + (right - left) * ((edges[bucket] - start) / (end - start))
+    between = left + (right - left) * ((edges[bucket] - start) / (end - start))
+    return between if math.isfinite(between) else None  # a step was beyond the range of floats
 
 
 def fill_texts(full: Mapping[int, Values], buckets: int, empty: Values, fill: Fill) -> list[Values]:

@@ -1,7 +1,7 @@
 """Keeps a process's memory of the catalog true while other processes change it.
 
-A change is heard of at the next look, so at most `SECONDS_MAX` after its commit. Who must know at
-once (`Registry.catch_up`) looks for itself.
+A change is heard of at the next look, so a moment after its commit. Who must know at once
+(`Registry.catch_up`) looks for itself.
 """
 
 import logging
@@ -12,7 +12,6 @@ from barograph.services.registry import Registry
 
 logger = logging.getLogger(__name__)
 
-SECONDS_MAX = 1.0
 _LOOK_SECONDS = 0.25
 
 

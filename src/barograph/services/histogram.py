@@ -8,12 +8,14 @@ from itertools import pairwise
 import numpy as np
 
 from barograph.domain.period import Period
+from barograph.domain.span import share_of
 from barograph.domain.statistic import Statistic
 from barograph.ports.reading_store import Aggregation, ReadingStore
 
 COUNTED_READINGS_MAX = 50_000
 """Beyond, the readings are not counted one by one but taken from quantiles."""
 
+_NARROW = 1e-300
 _QUANTILES = 200
 _STATISTICS = (
     Statistic("count", "count"),
@@ -37,15 +39,16 @@ def histogram(
 
     Of more than `COUNTED_READINGS_MAX` readings a bin's count is true to half a percent of all.
     """
-    if high <= low:
+    width = high / bins - low / bins
+    if width < _NARROW:
         return Histogram(low, 0.0, [float(count)])
-    width = (high - low) / bins
     if count > COUNTED_READINGS_MAX:
         return Histogram(low, width, _estimated(store, series, period, low, width, bins))
     counts = np.zeros(bins, np.int64)
     for batch in store.scan([series], period):
         values = np.asarray(batch.values, np.float64)
-        place = ((values[np.isfinite(values)] - low) / width).astype(np.int64)
+        # By halves, for the difference of two floats may be beyond a float.
+        place = ((values[np.isfinite(values)] / 2 - low / 2) / (width / 2)).astype(np.int64)
         counts += np.bincount(np.clip(place, 0, bins - 1), minlength=bins)
     return Histogram(low, width, [float(n) for n in counts])
 
@@ -72,4 +75,4 @@ def _share(quantiles: Sequence[float], value: float) -> float:
     if above == len(quantiles):
         return 1.0
     lower, upper = quantiles[above - 1], quantiles[above]
-    return (above - 1 + (value - lower) / (upper - lower)) / (len(quantiles) - 1)
+    return (above - 1 + share_of(value, lower, upper)) / (len(quantiles) - 1)

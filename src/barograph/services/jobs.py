@@ -26,10 +26,11 @@ from barograph.domain.errors import (
 from barograph.domain.job import Job
 from barograph.domain.limits import Limits
 from barograph.domain.time import SECOND
-from barograph.domain.user import Principal, Role
-from barograph.ports.catalog import Catalog, Page
+from barograph.domain.user import Principal, Role, require_writing_token
+from barograph.ports.catalog import Catalog
 from barograph.ports.clock import Clock
 from barograph.ports.job_queue import JobQueue
+from barograph.ports.page import Page
 from barograph.services.slices import Report
 
 logger = logging.getLogger(__name__)
@@ -70,6 +71,8 @@ class _Hold:
     progress: float = 0.0
     lost: bool = False
     """The job is not ours any more, was cancelled, or took too long."""
+    given_back: bool = False
+    """Whoever comes next shall have it at once."""
 
 
 class JobService:
@@ -106,7 +109,7 @@ class JobService:
         Raises what the kind's `check` raises, and `TooManyRequests`.
         """
         question = self._kinds[kind].check(principal, given)
-        waiting = self._catalog.jobs.count("queued", principal.user_id)
+        waiting = self._catalog.jobs.queued(principal.user_id)
         if waiting >= self._limits.jobs_queued_max:
             raise TooManyRequests(
                 f"{waiting} jobs are waiting already: let some finish, or cancel some",
@@ -132,8 +135,12 @@ class JobService:
         return self._catalog.jobs.list(user_id=user_id, limit=limit, offset=offset)
 
     def cancel(self, principal: Principal, job_id: int) -> Job:
-        """The job as it is after asking it to stop; one that has ended stays as it is."""
+        """The job as it is after asking it to stop; one that has ended stays as it is.
+
+        Raises `NotFound`, and `Forbidden` for a token that reads only.
+        """
         self.get(principal, job_id)
+        require_writing_token(principal)
         return self._catalog.jobs.cancel(job_id, self._clock())
 
     # For those who run
@@ -158,6 +165,9 @@ class JobService:
             return True
         with self._holding(job, owner) as hold:
             self._work(job, owner, hold, stopping)
+        if hold.given_back:
+            # A lease that ends now is one that the next runner may take. Nobody renews it any more.
+            self._catalog.jobs.renew(job.id, owner, self._clock(), hold.progress)
         return True
 
     def _work(self, job: Job, owner: str, hold: _Hold, stopping: Callable[[], bool]) -> None:
@@ -200,8 +210,7 @@ class JobService:
         if current is not None and current.cancel_asked:
             self._catalog.jobs.finish(job.id, owner, "cancelled", None, None, self._clock())
         elif not hold.lost:
-            # A lease that ends now is one that the next runner may take.
-            self._catalog.jobs.renew(job.id, owner, self._clock(), hold.progress)
+            hold.given_back = True
 
     def _fail(self, job: Job, owner: str, error: str) -> None:
         self._catalog.jobs.finish(job.id, owner, "failed", None, error, self._clock())

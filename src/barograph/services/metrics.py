@@ -16,6 +16,7 @@ from barograph.domain.metric import (
 )
 from barograph.domain.user import Principal, require_device
 from barograph.ports.catalog import Catalog
+from barograph.services.audit import Audit
 from barograph.services.names import check_name
 from barograph.services.registry import Registry
 
@@ -23,9 +24,10 @@ from barograph.services.registry import Registry
 class MetricService:
     """Reads and changes how metrics are shown; each call checks the right to do so."""
 
-    def __init__(self, catalog: Catalog, registry: Registry) -> None:
+    def __init__(self, catalog: Catalog, registry: Registry, audit: Audit) -> None:
         self._catalog = catalog
         self._registry = registry
+        self._audit = audit
 
     def of_device(self, principal: Principal, ref: int | str) -> dict[str, MetricSettings]:
         """The settings of each metric that the device ever sent; raises `NotFound`, `Forbidden`."""
@@ -53,7 +55,9 @@ class MetricService:
             one = series[metric]
             new[one] = replace(self._registry.metric_settings(one), **fields)
             _check(metric, new[one])
-        self._catalog.series.set_settings(new)
+        told = {metric: dict(fields) for metric, fields in changes.items()}
+        with self._audit.along(principal, "device.metrics", device.name, device.id, told):
+            self._catalog.series.set_settings(new)
         for one, settings in new.items():
             self._registry.put_metric_settings(one, settings)
         return {metric: self._registry.metric_settings(one) for metric, one in series.items()}

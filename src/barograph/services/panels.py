@@ -172,6 +172,10 @@ def _one_of(given: Mapping[str, Any], name: str, allowed: Sequence[int], usual: 
 
 def _number(given: Mapping[str, Any], name: str, usual: float) -> float:
     value = given.get(name, usual)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    try:
+        number = math.nan if isinstance(value, bool | str) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if not math.isfinite(number):
         raise InvalidInput.of(name, "this must be a finite number")
-    return float(value)
+    return number

@@ -59,16 +59,21 @@ class Readings:
         registry: Registry,
         store: ReadingStore,
         latest: NewestReadings,
+        settle: Callable[[], None],
         clock: Clock,
         limits: Limits,
         zone: tzinfo,
         write_parquet: TableWriter,
         audit: Audit,
     ) -> None:
-        """`zone` is the one of times without an offset."""
+        """`zone` is the one of times without an offset.
+
+        `settle` returns once `latest` is told of all that was committed before it was called.
+        """
         self._registry = registry
         self._store = store
         self._latest = latest
+        self._settle = settle
         self._clock = clock
         self._limits = limits
         self._zone = zone
@@ -146,6 +151,8 @@ class Readings:
             return 0
         ids = sorted(series)
         deleted = self._store.delete(ids, Period(*period))
+        # What was committed before and is removed by now must not be told of afterwards.
+        self._settle()
         self._latest.reload(ids)
         what = {name: str(value) for name, value in given.items()}
         detail = {**what, "readings": deleted}

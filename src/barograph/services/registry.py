@@ -2,8 +2,8 @@
 
 Every reading that arrives asks these questions, so they must not cost a query. The maps are built
 from the catalog at start; the services that change the catalog tell the registry after their
-commit. Look-ups take no lock: each is one access to a dict, which is replaced, not edited, where
-more than one entry changes.
+commit. Look-ups take no lock: each is one access to a dict, in which what is known already is never
+missing while it is changed. Whose a token is, `services.credentials` knows.
 
 Where other processes change the same catalog, the registry follows its feed of changes: `catch_up`
 reads anew what they changed. What this process changed is then read anew as well, since somebody
@@ -21,6 +21,7 @@ from barograph.domain.metric import UNSET, MetricSettings
 from barograph.domain.sharing import Share
 from barograph.domain.user import Principal, Token, User
 from barograph.ports.catalog import Catalog
+from barograph.services.credentials import Credentials
 
 _PAGE = 1_000
 _CHANGES = 1_000
@@ -43,14 +44,8 @@ class Registry:
         self._alone: defaultdict[str, Lock] = defaultdict(Lock)
         self._asked = self._seen = 0
         self._position = catalog.changes.number()
-        self.generation = 0
-        """Grows with every change to users, devices and tokens: who remembers an answer asks again
-        when it has."""
-        self._principals: dict[bytes, Principal] = {}
-        self._expiring: dict[bytes, Principal] = {}
-        self._tokens: dict[bytes, Token] = {}
-        self._used: set[bytes] = set()
-        self._users: dict[int, User] = {}
+        self._credentials = Credentials()
+        self._changes = 0
         self._devices: dict[int, Device] = {}
         self._by_key: dict[str, Device] = {}
         self._owned: dict[int | None, dict[int, Device]] = {}
@@ -61,10 +56,16 @@ class Registry:
         self._settings: dict[int, MetricSettings] = {}
         self._load()
 
+    @property
+    def generation(self) -> int:
+        """Grows with every change to users, devices and tokens.
+
+        Who remembers an answer asks again when it has.
+        """
+        return self._changes + self._credentials.generation
+
     def _load(self) -> None:
         catalog = self._catalog
-        for user in _every_user(catalog):
-            self._users[user.id] = user
         for share in catalog.device_shares.all():
             self._note_share(share)
         for device in catalog.devices.all():
@@ -73,8 +74,7 @@ class Registry:
             self._series[series.id] = series
             self._metrics.setdefault(series.device_id, {})[series.metric] = series.id
         self._settings.update(catalog.series.settings())
-        for token in catalog.tokens.all():
-            self._place_token(token)
+        self._credentials.know_only(_every_user(catalog), catalog.tokens.all())
 
     # What other processes change
 
@@ -133,13 +133,12 @@ class Registry:
         """Read everything, beside the look-ups that go on in what was known before."""
         fresh = Registry(self._catalog)
         with self._lock:
-            self._tokens, self._principals = fresh._tokens, fresh._principals
-            self._expiring, self._users = fresh._expiring, fresh._users
             self._devices, self._by_key, self._owned = fresh._devices, fresh._by_key, fresh._owned
             self._shares, self._shared_with = fresh._shares, fresh._shared_with
             self._series, self._metrics = fresh._series, fresh._metrics
             self._settings = fresh._settings
-            self.generation += 1
+            self._credentials.know_only(fresh._credentials.users(), fresh._credentials.tokens())
+            self._changes += 1
         self._position = max(number, fresh._position)
 
     def _read_user(self, user_id: int) -> None:
@@ -149,8 +148,8 @@ class Registry:
                 self.drop_user(user_id)
                 return
             tokens = self._catalog.tokens.of_user(user_id)
-            self._place_user(user)
-            self._only_tokens("user_id", user_id, tokens)
+            self._credentials.put_user(user)
+            self._credentials.put_tokens_of_user(user_id, tokens)
 
     def _read_device(self, device_id: int) -> None:
         with self._reading:
@@ -168,57 +167,36 @@ class Registry:
                     self._shared_with.get(user_id, set()).discard(device_id)
                 for share in shares:
                     self._note_share(share)
-                self._unplace(device_id)
                 self._place(device)
                 for one in series:
                     self._series[one.id] = one
                     self._settings.pop(one.id, None)
                 self._settings.update(settings)
                 self._metrics[device_id] = {one.metric: one.id for one in series}
-                self.generation += 1
-            self._only_tokens("device_id", device_id, tokens)
-
-    def _only_tokens(self, owner: str, owner_id: int, tokens: Sequence[Token]) -> None:
-        """Refuse the owner's tokens but these."""
-        kept = {token.digest for token in tokens}
-        for digest, token in list(self._tokens.items()):
-            if getattr(token, owner) == owner_id and digest not in kept:
-                self.drop_token(digest)
-        for token in tokens:
-            self._place_token(token)
+                self._changes += 1
+            self._credentials.put_tokens_of_device(device_id, tokens)
 
     # Credentials
 
     def principal(self, digest: bytes) -> Principal | None:
         """Whose the token with this SHA-256 digest is; one that expires is not found here."""
-        found = self._principals.get(digest)
-        if found is not None:
-            self._used.add(digest)
-        return found
+        return self._credentials.principal(digest)
 
     def principal_at(self, digest: bytes, now: int) -> Principal | None:
         """Whose the token with this digest is at this time."""
-        found = self._expiring.get(digest)
-        if found is None:
-            return self.principal(digest)
-        expires = self._tokens[digest].expires_time
-        if expires is not None and expires <= now:
-            return None
-        self._used.add(digest)
-        return found
+        return self._credentials.principal_at(digest, now)
 
     def take_used(self) -> list[Token]:
         """The tokens that were used since this was asked before."""
-        used, self._used = self._used, set()
-        return [self._tokens[digest] for digest in used if digest in self._tokens]
+        return self._credentials.take_used()
 
     def token(self, digest: bytes) -> Token | None:
         """The token with this SHA-256 digest."""
-        return self._tokens.get(digest)
+        return self._credentials.token(digest)
 
     def user(self, user_id: int) -> User | None:
         """The user with this id."""
-        return self._users.get(user_id)
+        return self._credentials.user(user_id)
 
     def put_token(self, token: Token) -> None:
         """Let the token in."""
@@ -227,66 +205,28 @@ class Registry:
         elif self.follows and token.user_id is not None:
             self._read_user(token.user_id)
         else:
-            self._place_token(token)
-
-    def _place_token(self, token: Token) -> None:
-        if token.device_id is not None:
-            principal = Principal("device", device_id=token.device_id)
-        else:
-            assert token.user_id is not None
-            user = self._users.get(token.user_id)
-            if user is None:
-                return
-            principal = _of_user(user, token)
-        with self._lock:
-            self._tokens[token.digest] = token
-            self._place_of(token)[token.digest] = principal
-            self.generation += 1
-
-    def _place_of(self, token: Token) -> dict[bytes, Principal]:
-        return self._principals if token.expires_time is None else self._expiring
+            self._credentials.put_token(token)
 
     def drop_token(self, digest: bytes) -> None:
         """Refuse the token from now on."""
-        with self._lock:
-            self._principals.pop(digest, None)
-            self._expiring.pop(digest, None)
-            self._tokens.pop(digest, None)
-            self.generation += 1
+        self._credentials.drop_token(digest)
 
     def drop_device_tokens(self, device_id: int) -> None:
         """Refuse every token of the device."""
-        for digest, token in list(self._tokens.items()):
-            if token.device_id == device_id:
-                self.drop_token(digest)
+        self._credentials.put_tokens_of_device(device_id, ())
 
     def put_user(self, user: User) -> None:
         """Know the user as it is now."""
         if self.follows:
             self._read_user(user.id)
         else:
-            self._place_user(user)
-
-    def _place_user(self, user: User) -> None:
-        with self._lock:
-            self._users[user.id] = user
-        for digest, token in list(self._tokens.items()):
-            if token.user_id == user.id:
-                with self._lock:
-                    self._place_of(token)[digest] = _of_user(user, token)
-        with self._lock:
-            self.generation += 1
+            self._credentials.put_user(user)
 
     def drop_user(self, user_id: int) -> None:
         """Forget the user and refuse its tokens."""
-        for digest, token in list(self._tokens.items()):
-            if token.user_id == user_id:
-                self.drop_token(digest)
+        self._credentials.drop_user(user_id)
         for device_id in list(self._shared_with.get(user_id, ())):
             self.drop_share(device_id, user_id)
-        with self._lock:
-            self._users.pop(user_id, None)
-            self.generation += 1
 
     # Devices
 
@@ -355,9 +295,8 @@ class Registry:
     def _replace(self, device_id: int) -> None:
         device = self._devices.get(device_id)
         if device is not None:
-            self._unplace(device_id)
             self._place(device)
-            self.generation += 1
+            self._changes += 1
 
     def put_device(self, device: Device) -> None:
         """Know the device as it is now."""
@@ -365,9 +304,8 @@ class Registry:
             self._read_device(device.id)
             return
         with self._lock:
-            self._unplace(device.id)
             self._place(device)
-            self.generation += 1
+            self._changes += 1
 
     def refresh_device(self, device_id: int) -> None:
         """Read the device again from the catalog."""
@@ -387,21 +325,31 @@ class Registry:
             for series_id in self._metrics.pop(device_id, {}).values():
                 self._series.pop(series_id, None)
                 self._settings.pop(series_id, None)
-            self.generation += 1
+            self._changes += 1
 
     def _place(self, device: Device) -> None:
         shares = self._shares.get(device.id)
         if shares is not None:
             device = replace(device, shared=shares)
+        old = self._devices.get(device.id)
         self._devices[device.id] = device
         self._by_key[device.key] = device
         self._owned.setdefault(device.user_id, {})[device.id] = device
+        if old is not None and old.key != device.key:
+            self._forget_key(old)
+        if old is not None and old.user_id != device.user_id:
+            self._owned[old.user_id].pop(device.id, None)
 
     def _unplace(self, device_id: int) -> None:
         old = self._devices.pop(device_id, None)
         if old is not None:
-            self._by_key.pop(old.key, None)
+            self._forget_key(old)
             self._owned[old.user_id].pop(device_id, None)
+
+    def _forget_key(self, old: Device) -> None:
+        found = self._by_key.get(old.key)
+        if found is not None and found.id == old.id:
+            del self._by_key[old.key]
 
     # Series
 
@@ -442,10 +390,6 @@ class Registry:
                     **{series.metric: series.id for series in made},
                 }
         return self.series_of(device_id)
-
-
-def _of_user(user: User, token: Token) -> Principal:
-    return Principal("user", user.id, role=user.role, token_reads_only=token.reads_only)
 
 
 def _every_user(catalog: Catalog) -> Iterator[User]:

@@ -9,6 +9,7 @@ cannot carry is not told live, and those who listen learn by the numbers that so
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from threading import Condition, Event, Thread
 
 import msgspec
@@ -22,11 +23,13 @@ from barograph.services.writer import concatenate
 
 logger = logging.getLogger(__name__)
 
-_SEND_SECONDS = 0.05
+_SEND_SECONDS = 0.1
 """How long committed readings are gathered, so that many small commits are relayed at once."""
 _LOOK_SECONDS = 0.2
+_MANY = 16
+"""So many parts at once are probably not all there are."""
 _RETRY_SECONDS = 1.0
-_PART_READINGS = 1_000
+_PART_READINGS = 2_500
 _PAYLOAD_BYTES_MAX = 64_000
 _NUMBERS = 3 * 8
 
@@ -51,6 +54,9 @@ class RelayedLiveBus(InProcessLiveBus):
         self._waiting_readings = 0
         self._lost = 0
         self._ending = Event()
+        self._look = Event()
+        self._sought: list[tuple[int, Future[None]]] = []
+        """Who waits for the readings before a number. Under `_changed`."""
         self._threads = [
             Thread(target=target, name=f"live-{name}", daemon=True)
             for name, target in (("sender", self._send), ("receiver", self._receive))
@@ -66,11 +72,14 @@ class RelayedLiveBus(InProcessLiveBus):
         with self._changed:
             self._ending.set()
             self._changed.notify()
+        self._look.set()
         for thread in self._threads:
             thread.join()
 
     def publish(self, batch: Batch) -> None:
         """Have the batch relayed; where too much is waiting already, only its size."""
+        if not len(batch):
+            return
         with self._changed:
             if self._waiting and self._waiting_readings + len(batch) > self._most:
                 self._lost += len(batch)
@@ -78,6 +87,18 @@ class RelayedLiveBus(InProcessLiveBus):
                 self._waiting.append(batch)
                 self._waiting_readings += len(batch)
             self._changed.notify()
+
+    def reach(self, number: int) -> Future[None]:
+        """Done once the readings before `number` are here, or the relay is known not to have them.
+
+        The relay is looked at now: what another process has told came from there. While it is away
+        nobody knows, so who waits sets a bound.
+        """
+        found = Future[None]()
+        with self._changed:
+            self._sought.append((number, found))
+        self._look.set()
+        return found
 
     def _send(self) -> None:
         while True:
@@ -113,6 +134,9 @@ class RelayedLiveBus(InProcessLiveBus):
     def _receive(self) -> None:
         failing = False
         while not self._ending.is_set():
+            self._look.clear()
+            with self._changed:
+                sought, self._sought = self._sought, []
             try:
                 found = self._relay.receive(self.sequence)
                 if found:
@@ -121,13 +145,33 @@ class RelayedLiveBus(InProcessLiveBus):
                 if not failing:
                     logger.warning("Other processes' readings are not told live: %s", error)
                 failing = True
+                self._seek_on(sought)
                 self._ending.wait(_RETRY_SECONDS)
                 continue
             failing = False
             for one in found:
-                self._arrived(one)
-            if not found:
-                self._ending.wait(_LOOK_SECONDS)
+                try:
+                    self._arrived(one)
+                except Exception:
+                    # Such as a part that a newer program packed: what follows is told all the same.
+                    logger.exception("relayed readings cannot be told live")
+                    self.skip_to(one.first + one.count)
+            if found:
+                self._seek_on(sought)
+            else:
+                _settle(sought)
+            if len(found) < _MANY:
+                self._look.wait(_LOOK_SECONDS)
+        _settle(self._sought)
+
+    def _seek_on(self, sought: Sequence[tuple[int, Future[None]]]) -> None:
+        """Answer those whose readings came; the others, if they still wait, need another look."""
+        _settle([one for one in sought if one[0] <= self.sequence])
+        waiting = [one for one in sought if one[0] > self.sequence and not one[1].cancelled()]
+        if waiting:
+            with self._changed:
+                self._sought += waiting
+            self._look.set()
 
     def _arrived(self, one: Relayed) -> None:
         if one.first > self.sequence:
@@ -136,6 +180,12 @@ class RelayedLiveBus(InProcessLiveBus):
             super().publish(decode(one.payload))
         else:
             self.skip_to(one.first + one.count)
+
+
+def _settle(sought: Sequence[tuple[int, Future[None]]]) -> None:
+    for _, found in sought:
+        if found.set_running_or_notify_cancel():
+            found.set_result(None)
 
 
 def encode(batch: Batch) -> list[tuple[int, bytes]]:

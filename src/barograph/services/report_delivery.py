@@ -16,7 +16,7 @@ from barograph.domain.errors import (
     Unavailable,
 )
 from barograph.domain.limits import Limits
-from barograph.domain.report import Delivery, Form, Report, Way
+from barograph.domain.report import Delivery, DeliveryStatus, Form, Report, Way
 from barograph.domain.time import HOUR, MINUTE
 from barograph.domain.user import OPERATOR, Principal
 from barograph.ports.catalog import Catalog
@@ -84,20 +84,24 @@ class ReportDelivery:
         except Unavailable as error:
             tried = delivery.attempts
             pause = PAUSES[tried] if tried < len(PAUSES) else None
-            self._failed(delivery, error, pause)
+            self._failed(delivery, str(error), pause)
         except BarographError as error:
-            self._failed(delivery, error, None)
+            self._failed(delivery, str(error), None)
+        except Exception:
+            # A defect is the same the next time: it must not come back every quarter of an hour.
+            logger.exception("Report %d cannot be sent", delivery.report_id)
+            self._failed(delivery, "an error inside the program, which is in its log", None)
         else:
             self._catalog.reports.tried(delivery.id, "sent", None, None, self._clock())
             return {"sent": True}
         return {"sent": False}
 
-    def _failed(self, delivery: Delivery, error: BarographError, pause: int | None) -> None:
+    def _failed(self, delivery: Delivery, error: str, pause: int | None) -> None:
         now = self._clock()
         logger.warning("Report %d to %s: %s", delivery.report_id, delivery.target, error)
-        status = "failed" if pause is None else "waiting"
+        status: DeliveryStatus = "failed" if pause is None else "waiting"
         again = None if pause is None else now + pause
-        self._catalog.reports.tried(delivery.id, status, str(error), again, now)  # type: ignore[arg-type]  # both are statuses
+        self._catalog.reports.tried(delivery.id, status, error, again, now)
 
     def _send(self, delivery: Delivery) -> None:
         notifier = self._notifiers.get(delivery.way)

@@ -1,12 +1,11 @@
 """The kind of job that makes a report."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from itertools import islice
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from barograph.domain.errors import BarographError, Forbidden, InvalidInput, NotFound
+from barograph.domain.errors import Forbidden, InvalidInput, NotFound
 from barograph.domain.limits import Limits
 from barograph.domain.period import Interval
 from barograph.domain.report import Report as Made
@@ -148,19 +147,12 @@ class ReportMaking:
             else:
                 found.append(("device", device))
         if not asked.users and not asked.devices:
-            found = [("device", one.id) for one in islice(self._own(principal), DEVICES_MAX + 1)]
+            found = [("device", one.id) for one in self._registry.devices_for(principal)]
             if len(found) > DEVICES_MAX:
                 raise InvalidInput.of("devices", f"choose {DEVICES_MAX} devices at most")
         if not found:
             raise NotFound("there is no device to report about")
         return found, missing
-
-    def _own(self, principal: Principal) -> Iterator[Any]:
-        for device in self._registry.devices():
-            try:
-                yield require_device(principal, device)
-            except BarographError:
-                continue
 
 
 class _Sections:
@@ -226,6 +218,7 @@ class _Sections:
         self._charts += len(charted)
         asked = replace(
             self._whole,
+            metrics=tuple(charted),  # the others' buckets might be more than one answer has
             statistics=_COURSE,
             interval=Interval(f"{self._step // SECOND}s", self._step),
         )

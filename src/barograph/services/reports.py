@@ -8,9 +8,10 @@ from barograph.domain.errors import Forbidden, NotFound
 from barograph.domain.job import Job
 from barograph.domain.limits import Limits
 from barograph.domain.report import Delivery, Form, Report
-from barograph.domain.user import Principal, require_member, require_user
-from barograph.ports.catalog import Catalog, Page
+from barograph.domain.user import Principal, require_member, require_writing_token
+from barograph.ports.catalog import Catalog
 from barograph.ports.clock import Clock
+from barograph.ports.page import Page
 from barograph.services.jobs import JobService
 from barograph.services.names import check_name
 from barograph.services.report_document import Document
@@ -45,7 +46,7 @@ class ReportService:
         """
         require_person(principal)
         # A report is kept: a token that reads only asks for none.
-        require_user(principal, principal.user_id or 0, write=True)
+        require_writing_token(principal)
         check_name("name", name)
         given = {"key": secrets.token_hex(16), "name": name, "now": self._clock(), "asked": asked}
         return self._jobs.ask(principal, ReportMaking.KIND, given)

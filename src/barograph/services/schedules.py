@@ -13,7 +13,6 @@ from typing import Any
 
 from barograph.domain.errors import (
     BarographError,
-    Conflict,
     InvalidInput,
     NotFound,
     Problem,
@@ -25,9 +24,10 @@ from barograph.domain.limits import Limits
 from barograph.domain.report import FORMS, Form, Schedule, Way
 from barograph.domain.time import MINUTE, parse_zone
 from barograph.domain.user import Principal, require_member
-from barograph.ports.catalog import Catalog, Page
+from barograph.ports.catalog import Catalog
 from barograph.ports.clock import Clock
 from barograph.ports.notifier import Notifier
+from barograph.ports.page import Page
 from barograph.services.analytics import Analytics
 from barograph.services.audit import Audit
 from barograph.services.cron import check_cron, latest_until, next_after
@@ -85,9 +85,6 @@ class ScheduleService:
         require_member(principal)
         now = self._clock()
         question = self._check(principal, wanted, now)
-        many = self._catalog.schedules.list(user_id=principal.user_id, limit=1).total
-        if many >= self._limits.schedules_max:
-            raise Conflict(f"there are {many} schedules already: remove some")
         schedule = Schedule(
             0,
             wanted.name,
@@ -102,9 +99,8 @@ class ScheduleService:
             now,
             self._next(wanted.cron, question, now) if wanted.enabled else None,
         )
-        made = self._catalog.schedules.create(schedule)
-        self._audit.note(principal, "report.schedule", made.name, made.id, _told(made))
-        return made
+        with self._audit.along_with(principal, "report.schedule", _told):
+            return self._catalog.schedules.create(schedule, self._limits.schedules_max)
 
     def get(self, principal: Principal, schedule_id: int) -> Schedule:
         """The schedule; raises `NotFound` also for another user's."""
@@ -134,16 +130,15 @@ class ScheduleService:
         fields["next_time"] = (
             self._next(wanted.cron, fields["question"], now) if wanted.enabled else None
         )
-        changed = self._catalog.schedules.update(schedule_id, fields)
-        self._audit.note(principal, "report.schedule", changed.name, changed.id, _told(changed))
-        return changed
+        with self._audit.along_with(principal, "report.schedule", _told):
+            return self._catalog.schedules.update(schedule_id, fields)
 
     def delete(self, principal: Principal, schedule_id: int) -> None:
         """Remove the schedule; the reports that it yielded stay."""
         found = self.get(principal, schedule_id)
         require_member(principal)
-        self._catalog.schedules.delete(schedule_id)
-        self._audit.note(principal, "report.unschedule", found.name, found.id)
+        with self._audit.along(principal, "report.unschedule", found.name, found.id):
+            self._catalog.schedules.delete(schedule_id)
 
     def run(self, principal: Principal, schedule_id: int) -> Job:
         """The job of the schedule's report as of now, besides those it yields when due."""

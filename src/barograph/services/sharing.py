@@ -40,21 +40,23 @@ class DeviceSharing:
         if found.id == device.user_id:
             raise InvalidInput.of("user", f"{found.username} owns this device already")
         share = Share(device.id, found.id, writes, self._clock())
-        self._catalog.device_shares.put(share, SHARES_MAX)
-        self._registry.put_share(share)
         detail = {"user": found.username, "access": "write" if writes else "read"}
-        self._audit.note(principal, "device.share", device.name, device.id, detail)
+        with self._registry.alone("devices"):
+            with self._audit.along(principal, "device.share", device.name, device.id, detail):
+                self._catalog.device_shares.put(share, SHARES_MAX)
+            self._registry.put_share(share)
         return share
 
     def end(self, principal: Principal, device: Device, user_id: int) -> None:
         """Stop sharing; the user may ask for it, too. Raises `NotFound` where it is not shared."""
         if principal.user_id != user_id or principal.token_reads_only:
             require_owner(principal, device)
-        self._catalog.device_shares.remove(device.id, user_id)
-        self._registry.drop_share(device.id, user_id)
         user = self._registry.user(user_id)
         detail = {"user": user.username if user else user_id}
-        self._audit.note(principal, "device.unshare", device.name, device.id, detail)
+        with self._registry.alone("devices"):
+            with self._audit.along(principal, "device.unshare", device.name, device.id, detail):
+                self._catalog.device_shares.remove(device.id, user_id)
+            self._registry.drop_share(device.id, user_id)
 
 
 def find_user(catalog: Catalog, name: str) -> User:

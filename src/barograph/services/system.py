@@ -172,7 +172,7 @@ class System:
             committed=self._telemetry.readings_committed,
             per_second=rates[-1][1] if rates else 0.0,
             rates=rates,
-            stored=self._stored(),
+            stored=self._stored() if store.writable else (),
             devices=len(self._registry.devices()),
             warnings=list(
                 self._warnings(store, usage.free / usage.total, backups, answers=answers)
@@ -244,10 +244,12 @@ class System:
         ahead = self._ahead(now + _AHEAD)
         if ahead:
             yield Notice("clocks_ahead", grave=False, number=len(ahead), names=ahead[:3])
-        yield from self._about_backups(backups, now)
+        yield from self._about_backups(store, backups, now)
 
-    def _about_backups(self, backups: Sequence[StoredBackup], now: int) -> Iterator[Notice]:
-        if not self._store.health().readings and not self._registry.devices():
+    def _about_backups(
+        self, store: Health, backups: Sequence[StoredBackup], now: int
+    ) -> Iterator[Notice]:
+        if not store.readings and not self._registry.devices():
             return  # there is nothing to lose yet
         newest = max((one.path.stat().st_mtime for one in backups), default=None)
         if newest is None:
@@ -259,8 +261,8 @@ class System:
         """The devices whose newest reading is from the future."""
         found = []
         for device in self._registry.devices():
-            series = self._registry.series_of(device.id).values()
-            if any(one.time > limit for one in self._latest.of_series(series).values()):
+            seen = self._latest.seen(self._registry.series_of(device.id).values())
+            if seen is not None and seen > limit:
                 found.append(device.name)
         return found
 
@@ -277,6 +279,11 @@ class System:
                 continue  # what is no whole backup is not one to offer
             found.append(StoredBackup(path.name, path, manifest.created_time, manifest.size))
         return sorted(found, key=lambda one: one.name, reverse=True)
+
+    @property
+    def left_out(self) -> Sequence[str]:
+        """What backups have not, and what copies it."""
+        return self._backups.left_out
 
     def make_backup(self, principal: Principal) -> StoredBackup:
         """A new backup; raises what `Backups.create` does."""
@@ -299,7 +306,7 @@ class System:
         require_admin(principal, write=True)
         for backup in self.backups(principal):
             if backup.name == name:
-                shutil.rmtree(backup.path)
+                self._backups.remove(backup.name)
                 self._audit.note(principal, "system.delete_backup", name)
                 return
         raise NotFound("there is no such backup")

@@ -12,7 +12,6 @@ class Telemetry:
     """Counters since the start; each is written by one thread and read by any."""
 
     readings_committed: int = 0
-    commits: int = 0
     commits_failed: int = 0
     commit_seconds: float = 0.0
     commit_buckets: list[int] = field(default_factory=lambda: [0] * (len(COMMIT_SECONDS) + 1))
@@ -45,6 +44,5 @@ class Telemetry:
     def committed(self, readings: int, seconds: float) -> None:
         """Count one commit."""
         self.readings_committed += readings
-        self.commits += 1
         self.commit_seconds += seconds
         self.commit_buckets[bisect_left(COMMIT_SECONDS, seconds)] += 1

@@ -2,7 +2,9 @@
 
 import os
 import secrets
+from contextlib import suppress
 
+from barograph.domain.errors import Unavailable
 from barograph.domain.time import SECOND
 from barograph.ports.clock import Clock
 from barograph.ports.processes import Turns
@@ -38,4 +40,5 @@ class Turn:
         if self._mine:
             self._mine = False
             now = self._clock()
-            self._turns.take(self._name, self._owner, now, now)
+            with suppress(Unavailable):  # then it ends by itself
+                self._turns.take(self._name, self._owner, now, now)

@@ -3,11 +3,15 @@
 While one commit runs, arriving readings form the next group, so throughput grows with load instead
 of falling. What is accepted but not yet committed is bounded; beyond that `submit` refuses and the
 sender is told to wait.
+
+Many senders wait for their answer and then send again. Half of them would send while the others'
+readings are committed, and each would wait for two commits. Where a commit is dear, the next one
+therefore waits a moment for those who were answered just now, at most as long as the last one took.
 """
 
 import logging
 from collections.abc import Callable, Hashable, Sequence
-from threading import Condition, Event, Thread
+from threading import Condition, Event, RLock, Thread
 from time import perf_counter
 from typing import Any, Protocol
 
@@ -32,12 +36,13 @@ class Receipts(Hashable, Protocol):
 
 
 class _Group:
-    __slots__ = ("batches", "count", "tags")
+    __slots__ = ("batches", "count", "requests", "tags")
 
     def __init__(self) -> None:
         self.batches: list[Batch] = []
         self.tags: dict[Receipts, list[Any]] = {}
         self.count = 0
+        self.requests = 0
 
 
 class Writer:
@@ -50,17 +55,30 @@ class Writer:
         backlog_readings_max: int,
         on_commit: Sequence[Callable[[Batch], None]] = (),
         telemetry: Telemetry | None = None,
+        gather_seconds_max: float = 0.0,
     ) -> None:
-        """`on_commit` is told every committed batch on the writer's thread, in order."""
+        """`on_commit` is told every committed batch on the writer's thread, in order.
+
+        `gather_seconds_max` bounds how long a commit waits for those who were answered just now.
+        """
         self._store = store
         self._backlog_max = backlog_readings_max
         self._on_commit = tuple(on_commit)
         self._telemetry = telemetry or Telemetry()
-        self._changed = Condition()
+        lock = RLock()
+        self._changed = Condition(lock)
+        """For the thread alone, which is notified."""
+        self._told = Condition(lock)
         self._open = _Group()
         self._committing = 0
+        self._begun = 0
+        self._ended = 0
+        """How many commits began, and how many of them are told to all who are to know."""
         self._woken = False
         self._closing = False
+        self._gather_max = gather_seconds_max
+        self._expected = 0
+        """How many requests the writer waits for."""
         self._thread = Thread(target=self._run, name="barograph-writer", daemon=True)
         self._thread.start()
 
@@ -73,8 +91,8 @@ class Writer:
         """Take the readings into the next group; `receipts` gets `tag` back after its commit.
 
         Returns at once. A caller with more to come passes `wake=False` and calls `wake` after the
-        last, so that they make one group; without that they may wait for ever. Raises `Overloaded` when too much is waiting,
-        `Unavailable` at shutdown.
+        last, so that they make one group; without that they may wait for ever. Raises `Overloaded`
+        when too much is waiting, `Unavailable` at shutdown.
         """
         count = len(batch)
         with self._changed:
@@ -87,19 +105,23 @@ class Writer:
                 raise Overloaded("more is arriving than can be stored: send again after a pause")
             group.batches.append(batch)
             group.count += count
+            group.requests += 1
             tags = group.tags.get(receipts)
             if tags is None:
                 group.tags[receipts] = [tag]
             else:
                 tags.append(tag)
             if wake:
-                self._woken = True
-                self._changed.notify()
+                self._wake()
 
     def wake(self) -> None:
         """Commit what was submitted, unless a commit is under way: then it is next."""
         with self._changed:
-            self._woken = True
+            self._wake()
+
+    def _wake(self) -> None:
+        self._woken = True
+        if self._open.requests >= self._expected:
             self._changed.notify()
 
     def write(self, batch: Batch) -> None:
@@ -107,6 +129,15 @@ class Writer:
         receipt = _Blocking()
         self.submit(batch, receipt, None)
         receipt.wait()
+
+    def settle(self) -> None:
+        """Return once the commit that is under way, if any, is told to all who are to know.
+
+        So who removed readings can then be sure to be told of none that were committed before.
+        """
+        with self._changed:
+            begun = self._begun
+            self._told.wait_for(lambda: self._ended >= begun)
 
     def close(self) -> None:
         """Commit what was accepted and end the thread."""
@@ -116,19 +147,36 @@ class Writer:
         self._thread.join()
 
     def _run(self) -> None:
+        answered, took = 0, 0.0
         while True:
             with self._changed:
                 self._committing = 0
+                self._ended = self._begun
+                self._told.notify_all()
+                expected = answered + self._open.requests
                 while not (self._woken and self._open.tags) and not self._closing:
                     self._changed.wait()
                 if not self._open.tags:
                     return
+                self._gather(expected, min(took, self._gather_max))
                 self._woken = False
                 group, self._open = self._open, _Group()
                 self._committing = group.count
+                self._begun += 1
+            began = perf_counter()
             error = self._commit(group)
+            answered, took = group.requests, perf_counter() - began
             for receipts, tags in group.tags.items():
                 receipts(tags, error)
+
+    def _gather(self, requests: int, seconds: float) -> None:
+        """Wait until there are so many, for a moment at most."""
+        if seconds:
+            self._expected = requests
+            self._changed.wait_for(
+                lambda: self._open.requests >= requests or self._closing, seconds
+            )
+            self._expected = 0
 
     def _commit(self, group: _Group) -> BarographError | None:
         telemetry = self._telemetry

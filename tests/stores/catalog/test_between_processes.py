@@ -153,6 +153,7 @@ def test_tries_are_used_up_and_come_back(catalog):
     assert [tries.take("ann", ALLOWANCE, 0) for _ in range(3)] == [0, 0, 0]
     assert tries.take("ann", ALLOWANCE, 4 * SECOND) == pytest.approx(6 * SECOND)
     assert tries.take("bob", ALLOWANCE, 0) == 0
+    assert tries.take("half of a pair \ud800", ALLOWANCE, 0) == 0
     assert tries.take("ann", ALLOWANCE, 10 * SECOND) == 0
     assert tries.take("ann", ALLOWANCE, 10 * SECOND) > 0
     tries.give_back("ann", ALLOWANCE, 10 * SECOND)

@@ -80,3 +80,16 @@ def test_old_commands_are_removed(catalog, device):
     made = [catalog.commands.create(device.id, i, 10 + i, 100, 9) for i in range(3)]
     assert catalog.commands.expire(12) == 2
     assert list(catalog.commands.waiting(0)) == [made[2]]
+
+
+def test_a_command_is_called_off_while_it_waits(catalog, device):
+    early, late, gone = [catalog.commands.create(device.id, i, 10, 20 + i, 9) for i in range(3)]
+    catalog.commands.deliver(late.id, 12)
+    assert catalog.commands.cancel(early.id, 15)
+    assert not catalog.commands.cancel(early.id, 16)
+    assert not catalog.commands.cancel(late.id, 16)
+    assert not catalog.commands.cancel(gone.id, 22)
+    assert catalog.commands.get(early.id) == dataclasses.replace(early, cancelled_time=15)
+    assert catalog.commands.get(late.id).cancelled_time is None
+    assert list(catalog.commands.waiting(16)) == [gone]
+    catalog.commands.create(device.id, 3, 16, 40, 2)  # what was called off counts no more

@@ -34,7 +34,7 @@ def test_of_two_transactions_that_lock_each_other_out_both_are_done_in_the_end(c
                 counted = {"created_time": users.c.created_time + 1}
                 tx.execute(update(users).where(users.c.id == user_id).values(counted))
                 with contextlib.suppress(threading.BrokenBarrierError):
-                    both_hold_one.wait(timeout=5)
+                    both_hold_one.wait(timeout=60)
                 both_hold_one.abort()
 
         database.write(work)
@@ -43,7 +43,7 @@ def test_of_two_transactions_that_lock_each_other_out_both_are_done_in_the_end(c
         for done in [threads.submit(raise_both, order) for order in (ids, ids[::-1])]:
             done.result()
     assert [catalog.users.get(user_id).created_time for user_id in ids] == [2, 2]
-    assert len(runs) == 3
+    assert len(runs) > 2, "neither was locked out"
 
 
 def test_what_a_failed_transaction_did_is_undone(catalog, database):

@@ -155,14 +155,21 @@ def test_jobs_are_listed_the_newest_first(catalog, user):
     assert (list(page.items), page.total) == ([mine[2], mine[1]], 4)
 
 
-def test_jobs_are_counted_by_status_and_user(catalog, user):
-    for owner in (user.id, user.id, None):
+def test_a_list_of_jobs_has_no_results(catalog, user):
+    job = catalog.jobs.create("summary", {"n": 1}, user.id, 5)
+    catalog.jobs.take("one", 10, 30)
+    catalog.jobs.finish(job.id, "one", "done", {"large": [1, 2]}, None, 11)
+    [listed] = catalog.jobs.list(limit=9).items
+    assert listed == dataclasses.replace(catalog.jobs.get(job.id), result=None)
+
+
+def test_the_jobs_that_wait_are_counted_by_user(catalog, user):
+    for owner in (user.id, user.id, user.id, None):
         catalog.jobs.create("summary", {}, owner, 5)
     catalog.jobs.take("one", 10, 30)
-    assert catalog.jobs.count("queued") == 2
-    assert catalog.jobs.count("queued", user.id) == 1
-    assert catalog.jobs.count("running", user.id) == 1
-    assert catalog.jobs.count("done") == 0
+    assert catalog.jobs.queued(user.id) == 2
+    assert catalog.jobs.queued(None) == 1
+    assert catalog.jobs.queued(user.id + 1) == 0
 
 
 def test_jobs_that_ended_before_a_time_are_removed(catalog):

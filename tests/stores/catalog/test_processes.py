@@ -51,7 +51,7 @@ def test_processes_take_each_job_once(sqlite_url):
     with contextlib.closing(SqlCatalog(sqlite_url)) as catalog:
         jobs = [catalog.jobs.create("summary", {}, None, 5).id for _ in range(60)]
     takers = [child(TAKER, sqlite_url, name) for name in ("a", "b")]
-    taken = [int(line) for taker in takers for line in taker.communicate(timeout=60)[0].split()]
+    taken = [int(line) for taker in takers for line in taker.communicate(timeout=200)[0].split()]
     assert sorted(taken) == jobs
 
 
@@ -68,9 +68,9 @@ def test_a_catalog_opened_twice_in_a_process_stays_shared_with_others(sqlite_url
     with contextlib.closing(SqlCatalog(sqlite_url)) as catalog:
         SqlCatalog(sqlite_url).close()
         # Were the lock lost, this child would remove the log that `catalog` goes on writing to.
-        assert child(ADDER, sqlite_url, "ann").communicate(timeout=60)[0] == "[]\n"
+        assert child(ADDER, sqlite_url, "ann").communicate(timeout=200)[0] == "[]\n"
         catalog.users.create("bob", None, None, "member", 1)
-        assert child(ADDER, sqlite_url, "eve").communicate(timeout=60)[0] == "['ann', 'bob']\n"
+        assert child(ADDER, sqlite_url, "eve").communicate(timeout=200)[0] == "['ann', 'bob']\n"
 
 
 DOOMED = """
@@ -114,5 +114,5 @@ def test_a_catalog_syncs_every_commit(tmp_path, sqlite_url):
     SqlCatalog(sqlite_url).close()
     tracing = ["strace", "-f", "-e", "trace=fsync,fdatasync", "-o", str(trace)]
     program = [sys.executable, "-c", OPEN + TWENTY_COMMITS, sqlite_url]
-    subprocess.run([*tracing, *program], check=True, timeout=60)
+    subprocess.run([*tracing, *program], check=True, timeout=200)
     assert trace.read_text().count("sync(") >= 20

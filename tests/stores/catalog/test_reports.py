@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from barograph.domain.errors import InvalidInput, NotFound
+from barograph.domain.errors import Conflict, InvalidInput, NotFound
 from barograph.domain.report import Report, Schedule
 
 QUESTION = {"devices": [1], "period": "yesterday", "stats": ["p95"]}
@@ -26,7 +26,7 @@ def schedule(catalog, user):
         created_time=5,
         next_time=100,
     )
-    return catalog.schedules.create(wanted)
+    return catalog.schedules.create(wanted, 10)
 
 
 @pytest.fixture
@@ -49,7 +49,16 @@ def test_a_schedule_is_kept_as_it_was_given(catalog, schedule, user):
     assert catalog.schedules.list(user_id=user.id, limit=5).items == [schedule]
     assert catalog.schedules.list(user_id=user.id + 1, limit=5).total == 0
     with pytest.raises(InvalidInput, match="there is no user 77"):
-        catalog.schedules.create(replace(schedule, user_id=77))
+        catalog.schedules.create(replace(schedule, user_id=77), 10)
+
+
+def test_schedules_are_bounded_for_each_user_and_for_nobody(catalog, schedule):
+    with pytest.raises(Conflict, match="1 schedules already"):
+        catalog.schedules.create(schedule, 1)
+    nobodys = replace(schedule, user_id=None)
+    catalog.schedules.create(nobodys, 1)
+    with pytest.raises(Conflict):
+        catalog.schedules.create(nobodys, 1)
 
 
 def test_a_due_schedule_is_leased_by_one_and_again_when_the_lease_ran_out(catalog, schedule):
@@ -164,6 +173,18 @@ def test_of_many_who_look_one_gets_the_delivery(catalog, make):
     with ThreadPoolExecutor(8) as threads:
         found = list(threads.map(lambda _: catalog.reports.take_delivery(10, 50), range(16)))
     assert len([one for one in found if one is not None]) == 1
+
+
+def test_a_report_that_several_keep_at_once_is_one_for_all(catalog, make):
+    for key in map(str, range(5)):
+        with ThreadPoolExecutor(8) as threads:
+            kept = list(
+                threads.map(
+                    lambda _, key=key: make(key, deliveries=[("webhook", "w", ())]), range(8)
+                )
+            )
+        assert len({report.id for report in kept}) == 1
+        assert len(catalog.reports.deliveries(kept[0].id)) == 1
 
 
 def test_a_report_goes_with_its_deliveries_and_with_its_user(catalog, make, user):

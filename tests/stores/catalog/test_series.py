@@ -1,11 +1,13 @@
 """The series of the catalog, on every database."""
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import pytest
 
 from barograph.domain.errors import InvalidInput, NotFound
 from barograph.domain.metric import MetricSettings
+from barograph.stores.catalog.catalog import SqlCatalog
 
 
 def test_series_are_made_where_missing_and_come_in_the_order_asked(catalog, device):
@@ -64,6 +66,22 @@ def test_the_ids_of_a_removed_device_are_not_used_again(catalog, device):
     new = catalog.series.ensure(other.id, ["x"])
     assert new[0].id > max(one.id for one in old)
     assert list(catalog.series.all()) == list(new)
+
+
+def test_reserved_ids_are_not_given(catalog, device):
+    (x,) = catalog.series.ensure(device.id, ["x"])
+    assert catalog.series.reserve(x.id + 100) == x.id
+    (y,) = catalog.series.ensure(device.id, ["y"])
+    assert y.id == x.id + 101
+    assert catalog.series.reserve(x.id) == y.id
+    assert catalog.series.ensure(device.id, ["z"])[0].id == y.id + 1
+
+
+def test_ids_are_reserved_before_the_first_is_given(empty_url):
+    with closing(SqlCatalog(empty_url)) as catalog:
+        assert catalog.series.reserve(7) == 0
+        device = catalog.devices.create("one", "One", None, None, {}, 1)
+        assert catalog.series.ensure(device.id, ["x"])[0].id == 8
 
 
 def test_threads_that_want_the_same_series_get_the_same_ids(catalog, device):

@@ -77,3 +77,22 @@ def test_an_entry_outlives_what_it_tells_of(catalog, user):
     (entry,) = catalog.audit.list(limit=9).items
     assert entry.actor_id == user.id
     assert len(entry.subject) == 254
+
+
+def test_an_entry_stands_and_falls_with_the_change_that_it_is_about(catalog, device):
+    def tell(changed):
+        return AuditEntry(0, 5, "ann", "device.update", changed.name, subject_id=changed.id)
+
+    with pytest.raises(ZeroDivisionError), catalog.audit.along(lambda _: 1 / 0):
+        catalog.devices.update(device.id, {"name": "Attic"})
+    assert catalog.devices.get(device.id).name == device.name
+    with pytest.raises(NotFound), catalog.audit.along(tell):
+        catalog.devices.update(404, {"name": "Attic"})
+    with catalog.audit.along(tell):
+        pass  # nothing was changed
+    with catalog.audit.along(tell):
+        catalog.devices.update(device.id, {"name": "Attic"})
+        catalog.devices.update(device.id, {"name": "Cellar"})
+    catalog.devices.update(device.id, {"name": "Hall"})
+    (entry,) = catalog.audit.list(limit=9).items
+    assert (entry.subject, entry.subject_id) == ("Attic", device.id)

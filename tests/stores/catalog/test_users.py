@@ -1,5 +1,7 @@
 """The users of the catalog, on every database."""
 
+import dataclasses
+
 import pytest
 
 from barograph.domain.errors import Conflict, InvalidInput, NotFound
@@ -161,3 +163,13 @@ def test_any_admin_tells_whether_there_is_one(catalog, user):
     assert not catalog.users.any_admin()
     catalog.users.update(user.id, {"role": "admin"})
     assert catalog.users.any_admin()
+
+
+def test_a_user_and_its_first_token_are_made_together_or_not_at_all(catalog):
+    first = Token(0, bytes(32), name="first token", created_time=1)
+    ann = catalog.users.create("ann", None, None, "member", 1, first)
+    (kept,) = catalog.tokens.of_user(ann.id)
+    assert kept == dataclasses.replace(first, id=kept.id, user_id=ann.id)
+    with pytest.raises(Conflict):
+        catalog.users.create("bob", None, None, "member", 1, first)
+    assert catalog.users.find("bob") is None

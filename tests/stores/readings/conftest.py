@@ -20,16 +20,20 @@ from barograph.stores.readings.sql import Sizes as SqlSizes
 from barograph.stores.readings.sql import SqlReadingStore
 
 PLACES = Places()
-TINY = SqlSizes(page=100, block=50, held=30, inserted=2)
+TINY = SqlSizes(page=100, block=50, held=30, inserted=2, expired=7)
 
 STORES: dict[str, Callable[[Path], ReadingStore]] = {
     "memory": lambda _: MemoryReadingStore(),
     "duckdb": lambda directory: DuckDBReadingStore(directory, memory_mb=128),
+    "duckdb in SQL alone": lambda directory: DuckDBReadingStore(
+        directory, memory_mb=128, few_readings_max=0
+    ),
     "duckdb in tiny pieces": lambda directory: DuckDBReadingStore(
         directory,
         memory_mb=128,
         journal_segment_bytes_max=2_000,
         held_readings_max=10,
+        few_readings_max=5,
         sizes=Sizes(
             spill_rows=4, tail_rows_max=8, segment_rows=16, slice_rows=5, pressed_seconds=0
         ),

@@ -6,7 +6,7 @@ import pytest
 from tests.stores.readings.driving import at, drain, many, put, seen
 
 from barograph.domain.period import Period
-from barograph.domain.time import HOUR, SECOND
+from barograph.domain.time import DAY, HOUR, SECOND
 
 
 class TestConcurrency:
@@ -162,6 +162,43 @@ class TestLife:
         found = seen(store.scan([1, 2, 3]))
         assert len(found) == len(late) + 3 * left
         assert found[: len(late)] == late
+
+    @pytest.mark.parametrize("later", [0, 1, 35 * DAY])
+    def test_what_expires_is_gone_for_all_series_and_nothing_else(self, store, later):
+        days = range(0, 100, 7)
+        store.append(many(900, series=(1, 2, 3, 700)))
+        for day in days:
+            put(store, (9, day * DAY / SECOND, float(day)), (10, day * DAY / SECOND, "a text"))
+        drain(store)
+        put(store, (3, 20, "late"), (4, 1_000_000, 4.0))
+        before = at(100) + later
+        left = [one for one in seen(store.scan([1, 2, 3, 4, 9, 10, 700])) if at(one[1]) >= before]
+        for _ in store.expire(before):
+            assert len(seen(store.scan([1, 2, 3, 4, 9, 10, 700]))) >= len(left)
+        assert seen(store.scan([1, 2, 3, 4, 9, 10, 700])) == left
+        assert sum(store.counts().values()) == len(left)
+        assert list(store.expire(before)) == []
+        put(store, (1, -1_000, 1.0), (2, later / SECOND + 200, 2.0))
+        drain(store)
+        assert seen(store.scan([1], Period(end=at(0)))) == [(1, -1_000, 1.0)]
+        assert next(store.expire(at(0)), "done") is None
+        assert seen(store.scan([1], Period(end=at(0)))) == []
+
+    def test_expiry_goes_on_beside_appends_of_what_is_old_and_new(self, store):
+        def write():
+            for n in range(40):
+                put(store, (1, n, 1.0), (2, 1_000 + n, 1.0))
+
+        def expire():
+            for n in range(0, 40, 4):
+                for _ in store.expire(at(n)):
+                    pass
+
+        in_threads(write, expire)
+        assert len(seen(store.scan([2]))) == 40
+        for _ in store.expire(at(1_000)):
+            pass
+        assert store.counts() == {2: 40}
 
     def test_maintenance_of_an_empty_store_ends(self, store):
         drain(store)

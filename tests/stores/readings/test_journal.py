@@ -7,7 +7,8 @@ import signal
 
 import pytest
 
-from barograph.domain.errors import StorageFull, Unavailable
+from barograph.domain.errors import Overloaded, StorageFull, Unavailable
+from barograph.stores.readings import journal as module
 from barograph.stores.readings.journal import Journal
 
 
@@ -132,6 +133,71 @@ def test_damage_in_the_middle_is_said_and_the_rest_is_kept(directory):
     assert any("records 2 to 2" in said for said in journal.damage)
 
 
+def with_a_wrong_length(whole, payload):
+    """The journal's bytes, the payload's record claiming to be longer than the file."""
+    header = whole.index(payload) - 16
+    whole[header + 3] ^= 1
+    return bytes(whole)
+
+
+@pytest.mark.parametrize("damaged", [b"first", b"second"])
+def test_damage_to_a_records_length_takes_no_other_record_with_it(directory, damaged):
+    payloads = [b"first", b"second", b"third", b"fourth"]
+    write(directory, *payloads)
+    [path] = files(directory)
+    path.write_bytes(with_a_wrong_length(bytearray(path.read_bytes()), damaged))
+    found, journal = read(directory)
+    assert [payload for _, payload in found] == [one for one in payloads if one != damaged]
+    number = payloads.index(damaged) + 1
+    assert any(f"records {number} to {number}" in said for said in journal.damage)
+    assert journal.append([b"fifth"]) == 5
+
+
+def test_damage_to_the_beginning_of_a_file_takes_no_record_with_it(directory):
+    write(directory, b"first", b"second")
+    [path] = files(directory)
+    path.write_bytes(b"B" + path.read_bytes()[1:])
+    found, journal = read(directory)
+    assert found == [(1, b"first"), (2, b"second")]
+    assert "begin like a journal" in journal.damage[0]
+
+
+def test_a_damaged_file_is_kept_when_its_records_are_forgotten(directory):
+    write(directory, b"first", b"second", b"third")
+    [path] = files(directory)
+    damaged = with_a_wrong_length(bytearray(path.read_bytes()), b"second")
+    path.write_bytes(damaged)
+    _, journal = read(directory)
+    journal.append([b"fourth"])
+    journal.forget(4)
+    assert not path.exists()
+    assert path.with_suffix(".damaged").read_bytes() == damaged
+
+
+def test_a_file_that_is_none_of_ours_is_set_aside_and_nothing_of_it_cut(directory):
+    write(directory, b"first")
+    strange = directory / f"{2:020d}.journal"
+    strange.write_bytes(b"not a journal" * 100)
+    found, journal = read(directory)
+    assert found == [(1, b"first")]
+    assert journal.damage
+    assert journal.append([b"second"]) == 2
+    journal.close()
+    assert strange.with_suffix(".damaged").read_bytes() == b"not a journal" * 100
+    assert read(directory)[0] == [(1, b"first"), (2, b"second")]
+
+
+def test_what_was_never_filled_is_cut_off_and_no_damage(directory):
+    write(directory, b"first")
+    [path] = files(directory)
+    whole = path.read_bytes()
+    path.write_bytes(whole + bytes(5_000))
+    found, journal = read(directory)
+    assert found == [(1, b"first")]
+    assert not journal.damage
+    assert path.read_bytes() == whole
+
+
 def test_a_missing_file_is_said(directory):
     write(directory, *[bytes([i]) * 50 for i in range(20)], segment_bytes_max=200)
     files(directory)[1].unlink()
@@ -200,3 +266,27 @@ def test_a_directory_that_cannot_be_written_is_unavailable(directory):
     directory.with_name("moved").rename(directory)
     assert journal.append([b"first"]) == 1
     journal.close()
+
+
+def test_a_record_that_reading_back_would_take_for_damage_is_refused(directory, monkeypatch):
+    monkeypatch.setattr(module, "RECORD_BYTES_MAX", 100)
+    journal = Journal(directory)
+    journal.append([b"first"])
+    with pytest.raises(Overloaded, match="send again"):
+        journal.append([bytes(60), bytes(41)])
+    assert journal.append([bytes(60), bytes(40)]) == 2
+    journal.close()
+    found, journal = read(directory)
+    assert [number for number, _ in found] == [1, 2]
+    assert not journal.damage
+
+
+def test_the_way_to_a_new_directory_is_synced(tmp_path, monkeypatch):
+    synced = []
+    monkeypatch.setattr(module, "sync_directory", synced.append)
+    module.make_directory(tmp_path / "data" / "readings")
+    assert (tmp_path / "data" / "readings").is_dir()
+    assert set(synced) == {tmp_path, tmp_path / "data"}
+    synced.clear()
+    module.make_directory(tmp_path / "data" / "readings")
+    assert synced == []

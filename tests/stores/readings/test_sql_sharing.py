@@ -9,6 +9,7 @@ import time
 
 import pytest
 from sqlalchemy import create_engine, text
+from tests.databases import empty_database
 from tests.stores.readings.conftest import PLACES
 from tests.stores.readings.driving import T0, at, many, put, seen
 
@@ -42,6 +43,21 @@ def open_store(url):
     with contextlib.ExitStack() as opened:
         yield lambda **options: opened.enter_context(
             contextlib.closing(SqlReadingStore(url, **options))
+        )
+
+
+@pytest.fixture
+def own_url(backend, tmp_path):
+    """A database without a partition."""
+    with empty_database(backend, tmp_path) as url:
+        yield url
+
+
+@pytest.fixture
+def open_own(own_url):
+    with contextlib.ExitStack() as opened:
+        yield lambda **options: opened.enter_context(
+            contextlib.closing(SqlReadingStore(own_url, **options))
         )
 
 
@@ -187,8 +203,28 @@ def test_a_scan_goes_on_where_its_connection_was_cut(url, backend, open_store):
     assert len(set(found)) == 1_000
 
 
+def test_a_connection_that_is_lost_behind_the_last_reading_is_nobodys_matter(
+    open_store, monkeypatch
+):
+    store = open_store()
+    put(store, *((1, n, float(n)) for n in range(4)))
+    reading, lost = store._reading.reading, []
+
+    @contextlib.contextmanager
+    def losing():
+        with reading() as tx:
+            yield tx
+        if not lost:
+            lost.append(True)
+            raise Unavailable("the connection was lost")
+
+    monkeypatch.setattr(store._reading, "reading", losing)
+    assert sum(len(batch) for batch in store.scan([1], limit=2)) == 2
+    assert lost
+
+
 @pytest.mark.parametrize("state", ["\x00", "a\x00b\uf8ff", "\uf8ff0", "\uf8ff\uf8ff", "\x1a'\\"])
-def test_a_statethat_databases_find_hard_comes_back_to_the_letter(pair, state):
+def test_a_state_that_databases_find_hard_comes_back_to_the_letter(pair, state):
     put(pair[0], (1, 0, state))
     assert seen(pair[1].scan([1])) == [(1, 0, state)]
 
@@ -219,11 +255,11 @@ def test_tables_of_a_newer_program_are_refused(url, open_store):
 
 
 @only_on_servers
-def test_readings_go_into_a_partition_for_their_month(url, backend, open_store):
-    store, other = open_store(), open_store()
+def test_readings_go_into_a_partition_for_their_month(own_url, backend, open_own):
+    store, other = open_own(), open_own()
     put(store, (1, 0, 1.0), (1, 86_400 * 40, 2.0))
     put(other, (1, 86_400 * 41, 3.0), (1, -86_400 * 4_000, 4.0))
-    with run(url) as sql:
+    with run(own_url) as sql:
         if backend == "postgresql":
             names = [
                 str(name)
@@ -247,8 +283,71 @@ def test_readings_go_into_a_partition_for_their_month(url, backend, open_store):
         (1, 0, 1.0),
         (1, 86_400 * 42, 5.0),
     ]
-    with run(url) as sql:  # the database serves other tests
-        sql("DELETE FROM readings")
+
+
+def partitions(sql, backend):
+    """The names of the partitions that are there."""
+    if backend == "postgresql":
+        found = sql(
+            "SELECT inhrelid::regclass::text FROM pg_inherits"
+            " WHERE inhparent = 'readings'::regclass"
+        )
+    else:
+        found = sql(
+            "SELECT partition_name FROM information_schema.partitions"
+            " WHERE table_schema = DATABASE() AND table_name = 'readings'"
+        )
+    return {name.removeprefix("readings_").removeprefix("p") for (name,) in found}
+
+
+DAY_SECONDS = 86_400
+
+
+@only_on_servers
+def test_months_that_expire_are_dropped_with_their_partitions(own_url, backend, open_own):
+    store, other = open_own(), open_own()
+    for month in range(-1, 4):
+        put(store, *[(s, month * 31 * DAY_SECONDS + n, 1.0) for s in (1, 2) for n in range(50)])
+    put(other, (3, 30 * DAY_SECONDS, 3.0), (3, 70 * DAY_SECONDS, "a text"))
+    before = at(40 * DAY_SECONDS)  # in June, so March and May go as a whole
+    with run(own_url) as sql:
+        assert {"2024_03", "2024_05", "2024_06", "2024_08"} <= partitions(sql, backend)
+        for _ in store.expire(before):
+            pass
+        left = partitions(sql, backend)
+        assert not {"2024_03", "2024_05"} & left
+        assert {"2024_06", "2024_07", "2024_08"} <= left
+    for one in (store, other):
+        assert one.counts() == {1: 100, 2: 100, 3: 1}
+        # Both remember the months that are gone, and late readings come all the same.
+        put(one, (1, 0, 7.0), (1, 35 * DAY_SECONDS, 8.0))
+        assert seen(one.scan([1], Period(end=before))) == [
+            (1, 0, 7.0),
+            (1, 35 * DAY_SECONDS, 8.0),
+        ]
+        for _ in one.expire(before):
+            pass
+
+
+@only_on_servers
+def test_a_month_that_is_being_read_expires_without_waiting_for_the_reader(
+    own_url, backend, open_own
+):
+    store = open_own(sizes=Sizes(page=10, expired=20))
+    put(store, *[(1, n, 1.0) for n in range(100)], (1, 70 * DAY_SECONDS, 2.0))
+    reader = store.scan([1])
+    first = seen([next(reader)])
+    for _ in store.expire(at(60 * DAY_SECONDS)):
+        pass
+    assert store.counts() == {1: 1}
+    put(store, (1, 71 * DAY_SECONDS, 3.0))
+    with run(own_url) as sql:
+        assert "2024_05" in partitions(sql, backend)
+        # The reader has what was there when it began.
+        assert len(first + seen(reader)) == 101
+        for _ in store.expire(at(60 * DAY_SECONDS)):
+            pass
+        assert "2024_05" not in partitions(sql, backend)
 
 
 def test_a_url_that_cannot_work_is_refused_with_what_is_right():

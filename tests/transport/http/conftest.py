@@ -2,13 +2,14 @@
 
 import asyncio
 import hashlib
+from functools import partial
 
 import httpx
 import pytest
 from fastapi import FastAPI
 
 from barograph.domain.user import Token
-from barograph.transport.http import assets, auth, devices, problems, users
+from barograph.transport.http import assets, auth, devices, problem_documents, routes, users
 from barograph.transport.http.access import Access
 from barograph.transport.http.app import HttpApplication
 from barograph.transport.http.paths import keep_slashes
@@ -19,7 +20,7 @@ def api(parts):
     """A FastAPI application where everything needs a credential."""
     app = FastAPI(redirect_slashes=False)
     app.state.access = Access(parts.registry, parts.accounts, "required", ["0.0.0.0"])
-    problems.install(app)
+    problem_documents.install(app)
     for router in (auth.router, users.router, devices.router, assets.router):
         app.include_router(router(parts))
     return app
@@ -69,7 +70,8 @@ def client(api):
 @pytest.fixture
 def application(core):
     """The whole HTTP application, where everything needs a credential."""
-    return HttpApplication(core, Access(core.registry, core.accounts, "required", ["0.0.0.0"]))
+    access = Access(core.registry, core.accounts, "required", ["0.0.0.0"])
+    return HttpApplication(core, access, partial(routes.make, core, access))
 
 
 @pytest.fixture

@@ -44,6 +44,10 @@ def scope(client="127.0.0.1", host="localhost:8000", method="POST", **headers):
     }
 
 
+def two_hosts(*hosts):
+    return {**scope(host=None), "headers": [(b"host", host) for host in hosts]}
+
+
 @pytest.mark.parametrize(
     "given",
     [
@@ -69,7 +73,10 @@ def test_this_machine_s_user_needs_no_credential_on_loopback(given):
         scope(x_forwarded_for="1.2.3.4"),
         scope(x_forwarded_host="x"),
         scope(x_forwarded_proto="https"),
+        scope(x_forwarded_port="443"),
+        scope(x_forwarded_prefix="/barograph"),
         scope(x_real_ip="1.2.3.4"),
+        scope(via="1.1 proxy"),
         scope(host="evil.example:8000"),
         scope(host="localhost.evil.example"),
         scope(host="192.0.2.1:8000"),
@@ -78,6 +85,8 @@ def test_this_machine_s_user_needs_no_credential_on_loopback(given):
         scope(origin="null"),
         scope(sec_fetch_site="cross-site"),
         scope(sec_fetch_site="same-site"),
+        two_hosts(b"localhost:8000", b"evil.example"),
+        two_hosts(b"evil.example", b"localhost:8000"),
     ],
 )
 def test_a_stranger_is_never_the_local_operator(given):

@@ -35,7 +35,7 @@ def test_every_failure_to_sign_in_looks_the_same(client):
 
 
 @pytest.mark.parametrize(
-    "body", [{}, {"username": "ada"}, {"username": 5, "password": "x"}, [], "ada", None]
+    "body", [{}, {"username": "ada"}, {"username": 5, "password": "x"}, [], "ada"]
 )
 def test_a_body_without_name_and_password_is_wrong_input(client, body):
     answer = client.post("/auth", json=body)

@@ -3,6 +3,8 @@
 import asyncio
 import dataclasses
 import json
+import re
+from concurrent.futures import Future
 from hashlib import sha256
 
 import pytest
@@ -10,9 +12,9 @@ import pytest
 from barograph.domain.batch import Batch
 from barograph.domain.errors import Overloaded
 from barograph.domain.time import from_text
-from barograph.domain.user import Principal
+from barograph.domain.user import OPERATOR, Principal
 from barograph.services.live import InProcessLiveBus
-from barograph.transport.http.live_streams import LiveStreams
+from barograph.transport.http.live_streams import LiveStreams, holder_of
 
 T0 = from_text("2026-01-01T00:00:00Z")
 
@@ -66,7 +68,7 @@ class Watcher:
     async def events(self, count):
         """The next `count` events as (id, event, data)."""
         found = []
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while len(found) < count:
                 while "\n\n" not in self._text:
                     message = await self._sent.get()
@@ -194,6 +196,23 @@ def test_a_reader_that_comes_back_is_told_what_it_missed(watch, headers, fleet, 
     watch(main)
 
 
+def test_a_reader_that_lost_the_stream_before_its_first_event_misses_nothing(watch, headers, fleet):
+    device = fleet.device()
+
+    async def main(begin):
+        fleet.send(device, "x", [(T0, 0.0)])
+        watcher = await begin(headers=headers)
+        place = re.search(r"^id: (\d+)$", watcher.first["body"].decode(), re.MULTILINE)[1]
+        await watcher.leave()
+        fleet.send(device, "x", [(T0 + 1, 1.0)])
+        again = await begin(headers={**headers, "Last-Event-ID": place})
+        assert f"id: {place}\n" in again.first["body"].decode()
+        fleet.send(device, "x", [(T0 + 2, 2.0)])
+        assert values(await again.events(2)) == [1.0, 2.0]
+
+    watch(main)
+
+
 def test_what_cannot_be_told_any_more_is_a_gap(watch, headers, fleet, core):
     device = fleet.device()
     many = core.limits.live_backlog_events_max
@@ -227,6 +246,47 @@ def test_an_id_of_another_run_is_a_gap_of_unknown_size(watch, headers, fleet, la
     watch(main)
 
 
+class Behind(InProcessLiveBus):
+    """The bus of one of several processes, to which the others' readings come when sought."""
+
+    def __init__(self, coming):
+        super().__init__(100, 7)
+        self._coming = coming
+
+    def reach(self, number):
+        reached = Future()
+        if self._coming is not None:
+            self.publish(self._coming)
+            reached.set_result(None)
+        return reached
+
+
+def test_what_another_process_has_told_already_is_waited_for(core, fleet):
+    series = fleet.send(fleet.device(), "x", [(T0, 0.0)])
+    bus = Behind(Batch.of([(series, T0 + i, float(i)) for i in range(3)]))
+
+    async def main():
+        streams = LiveStreams(bus, core.registry, core.clock, core.limits)
+        await streams.reach(8)  # of 7, 8 and 9
+        stream = streams.open(lambda series: True, 8)
+        assert (stream.after, stream.take().partition(b"\n")[0]) == (8, b"id: 9")
+        streams.leave(stream)
+
+    asyncio.run(main())
+
+
+def test_what_does_not_come_is_waited_for_only_so_long(core):
+    async def main():
+        streams = LiveStreams(Behind(None), core.registry, core.clock, core.limits)
+        streams.reach_seconds_max = 0.01
+        await streams.reach(8)
+        stream = streams.open(lambda series: True, 8)
+        assert stream.take() == b'event: gap\ndata: {"missed":null}\n\n'
+        streams.leave(stream)
+
+    asyncio.run(main())
+
+
 @pytest.fixture
 def little_room(core):
     core.limits = dataclasses.replace(core.limits, live_backlog_events_max=100)
@@ -243,7 +303,8 @@ def test_a_slow_reader_gets_a_gap_and_memory_stays_bounded(
         watcher.pause()
         for batch in range(4):
             fleet.send(device, "x", [(T0 + batch * room + i, float(batch)) for i in range(room)])
-            await asyncio.sleep(0.05)  # lets the loop hand the batch to the stream
+            for _ in range(20):
+                await asyncio.sleep(0)  # lets the loop hand the batch to the stream
         watcher.go_on()
         events = []
         while not any(kind == "gap" for _, kind, _ in events):
@@ -291,11 +352,48 @@ def test_streams_are_bounded_in_number_and_counted_out(core):
     asyncio.run(main())
 
 
+def test_one_user_s_streams_and_its_devices_are_bounded_together(core, fleet):
+    limits = dataclasses.replace(core.limits, user_live_subscribers_max=2)
+    anna, bob = fleet.user("anna"), fleet.user("bob")
+    kitchen, attic = fleet.device("kitchen", anna), fleet.device("attic", None)
+
+    async def main():
+        streams = LiveStreams(core.live, core.registry, core.clock, limits)
+
+        def open_as(asker):
+            return streams.open(lambda series: True, None, holder_of(asker, core.registry))
+
+        one = open_as(anna)
+        open_as(Principal("device", device_id=kitchen.id))
+        for asker in (anna, Principal("device", device_id=kitchen.id)):
+            with pytest.raises(Overloaded, match="of your live streams"):
+                open_as(asker)
+        open_as(bob)
+        open_as(Principal("device", device_id=attic.id))
+        for _ in range(3):
+            open_as(OPERATOR)
+        streams.leave(one)
+        open_as(anna)
+
+    asyncio.run(main())
+
+
+def test_a_user_with_too_many_streams_is_told_when_to_try_again(watch, headers, application, core):
+    async def main(begin):
+        for _ in range(core.limits.user_live_subscribers_max):
+            await begin(headers=headers)
+        refused = Watcher(application, headers=headers)
+        assert (await refused.begin()).status == 503
+        assert refused.headers[b"retry-after"] == b"1"
+
+    watch(main)
+
+
 def test_stopping_the_server_ends_the_streams(watch, headers, application):
     async def main(begin):
         watcher = await begin(headers=headers)
         application.streams.close()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await watcher.task
         late = Watcher(application, headers=headers)
         assert (await late.begin()).status == 503
@@ -309,7 +407,7 @@ def test_a_stream_ends_soon_after_its_token_is_revoked(watch, headers, core, app
     async def main(begin):
         watcher = await begin(headers=headers)
         core.registry.drop_user(core.registry.principal(digest_of(headers)).user_id)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await watcher.task
 
     watch(main)

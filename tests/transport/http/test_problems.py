@@ -86,18 +86,27 @@ def test_wrong_places_in_a_body_are_named_as_the_sender_wrote_them(api, client):
     assert answer.json()["detail"] == "a[1]: this should be a whole number (and 1 more)"
 
 
-@pytest.mark.parametrize(
-    "body", [b"{", b"\xff\xfe", b"[" * 100_000, b"9" * 10_000, b"nul", b'{"a" 1}']
-)
+UNREADABLE = [b"", b"{", b"\xff\xfe", b"[" * 100_000, b"nul", b'{"a" 1}']
+JSON = {"content-type": "application/json"}
+
+
+@pytest.mark.parametrize("body", [*UNREADABLE[1:], b"9" * 10_000])
 def test_a_body_that_cannot_be_read_is_a_bad_request(client, body):
-    answer = client.post("/auth", content=body, headers={"content-type": "application/json"})
+    answer = client.post("/auth/refresh", content=body, headers=JSON)
+    assert answer.status_code == 400
+    assert answer.headers["content-type"] == MEDIA_TYPE
+
+
+@pytest.mark.parametrize("body", UNREADABLE)
+def test_a_sign_in_that_cannot_be_read_is_told_to_the_dealers_clients_too(client, body):
+    answer = client.post("/auth", content=body, headers=JSON)
     assert answer.status_code == 400
     assert answer.headers["content-type"] == MEDIA_TYPE
     assert answer.json()["Error"] == answer.json()["detail"]
 
 
 def test_a_missing_body_is_asked_for(client):
-    answer = client.post("/auth")
+    answer = client.post("/auth/refresh")
     assert answer.status_code == 422
     assert "a JSON body is required" in answer.json()["detail"]
 
@@ -109,9 +118,8 @@ def test_an_unknown_path_and_a_wrong_method_are_problems_too(client):
     assert answer.status_code == 405
     assert answer.headers["allow"] == "POST"
     assert answer.headers["content-type"] == MEDIA_TYPE
-    assert client.post("/api/users/1").headers["allow"] == "GET, PATCH, DELETE"
-    assert client.patch("/api/users/me").headers["allow"] == "GET"
-    assert client.request("HEAD", "/nothing").content == b""
+    assert client.post("/api/users/1").headers["allow"] == "GET, HEAD, PATCH, DELETE"
+    assert client.patch("/api/users/me").headers["allow"] == "GET, HEAD"
 
 
 def test_what_nobody_expected_is_logged_whole_and_told_to_nobody(api, client, caplog):
@@ -170,3 +178,18 @@ def test_a_body_over_the_limit_is_refused_on_every_route(core, application, told
     answer = asyncio.run(post())
     assert answer.status_code == 413
     assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_a_defect_in_the_way_of_readings_is_a_problem_too(admin, core, fleet, caplog):
+    device = fleet.device()
+
+    class Broken:
+        def known(self, device, batch):
+            raise RuntimeError("nobody foresaw this")
+
+    core.ingest = Broken()
+    answer = admin.post(f"/api/devices/{device.id}/data", json={"x": 1})
+    assert answer.status_code == 500
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["detail"] == "something went wrong inside Barograph; its log says what"
+    assert "nobody foresaw this" in caplog.text

@@ -89,6 +89,7 @@ def test_a_token_that_reads_only_is_refused_wherever_something_would_change(
     saved = owner.post("/api/questions", json={"name": "Mean", "question": {}}).json()
     plan = {"name": "Daily", "question": {"period": "24h"}, "cron": "0 6 * * *"}
     schedule = owner.post("/api/schedules", json=plan).json()
+    told = owner.post(f"/api/devices/{device['id']}/commands", json={"command": "blink"}).json()
     made = owner.post("/api/users/me/tokens", json={"name": "wall", "scope": "read"}).json()
     reader = Client(application)
     reader.headers = {"Authorization": f"Bearer {made['token']}"}
@@ -101,6 +102,7 @@ def test_a_token_that_reads_only_is_refused_wherever_something_would_change(
         "question_id": saved["id"],
         "link_id": 1,
         "schedule": schedule["id"],
+        "command": told["id"],
     }
     bodies = {
         "/api/devices": {"name": "x"},
@@ -115,11 +117,12 @@ def test_a_token_that_reads_only_is_refused_wherever_something_would_change(
         "/api/dashboards/import": {"format": "barograph-dashboard", "version": 1, "name": "x"},
         "/api/reports": {"name": "x", "period": "24h"},
         "/api/schedules": {**plan, "name": "x"},
+        "/api/system/retention": {"retention": "30d"},
         "/api/questions": {"name": "x", "question": {}},
         "/api/users": {"username": "new", "email": "new@example.org", "role": "viewer"},
     }
     tried = 0
-    for path, methods in application.fastapi.openapi()["paths"].items():
+    for path, methods in application.routes.openapi()["paths"].items():
         for method in {"post", "put", "patch", "delete"} & set(methods):
             if (method.upper(), path) in ASKS_ONLY or not path.startswith("/api/"):
                 continue
@@ -160,3 +163,18 @@ def test_changing_a_viewers_own_profile_is_no_writing(as_, core):
     assert vera.patch(path, json={"username": "Vera"}).status_code == 200
     assert vera.post("/api/devices", json={"name": "x"}).status_code == 403
     assert core.accounts.get(OPERATOR, vera.who.user_id).username == "Vera"
+
+
+def test_commands_over_http_are_in_the_audit_log(as_):
+    anna, root = as_("anna"), as_("root", role="admin")
+    device = anna.post("/api/devices", json={"name": "Pump"}).json()
+    at = f"/api/devices/{device['id']}/commands"
+    made = anna.post(at, json={"command": {"wifi": "sesame"}}).json()
+    assert anna.delete(f"{at}/{made['id']}").status_code == 200
+    told = root.get("/api/audit", params={"kind": "device", "actor": "anna"})
+    entries = [(one["action"], one["detail"]) for one in told.json()["items"]]
+    assert entries[:2] == [
+        ("device.uncommand", {"command": "wifi"}),
+        ("device.command", {"command": "wifi"}),
+    ]
+    assert "sesame" not in told.text

@@ -1,6 +1,7 @@
 """Short requests, whose heads a connection remembers, over real sockets."""
 
 import asyncio
+import contextlib
 import dataclasses
 import socket
 import threading
@@ -10,13 +11,17 @@ import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.waiting import PATIENCE_SECONDS, until
 
 from barograph.domain.limits import Limits
 from barograph.transport.http.server import HttpServer, bind
 
 LIMITS = dataclasses.replace(
-    Limits(), header_seconds_max=5, body_idle_seconds_max=5, idle_seconds_max=1
+    Limits(), header_seconds_max=60, body_idle_seconds_max=60, idle_seconds_max=60
 )
+
+
+MUCH = b"x" * 65_536
 
 
 class Echo:
@@ -25,6 +30,8 @@ class Echo:
     def __init__(self):
         self.prepared = []
         self.asgi = 0
+        self.asked = 0
+        self.much = 0
         self.delay = 0.0
 
     def prepare(self, scope):
@@ -34,8 +41,14 @@ class Echo:
         return scope["path"].encode()
 
     def __call__(self, prepared, body, respond):
+        self.asked += 1
         if body == b"refuse":
             respond(400, b"", b"at once")
+        elif body == b"defect":
+            raise RuntimeError(prepared)
+        elif body == b"much":
+            self.much += 1
+            respond(400, b"", MUCH)
         elif body == b"hand on":
             return False
         else:
@@ -57,6 +70,8 @@ def asgi(echo):
         path = scope["path"].encode()
         if told == b"refuse":
             body = b"at once"
+        elif told == b"much":
+            body = MUCH
         elif path.startswith(b"/short") and told != b"hand on":
             body = path + b" " + told
         else:
@@ -68,35 +83,48 @@ def asgi(echo):
     return app
 
 
-@pytest.fixture(scope="module")
-def running():
+@contextlib.contextmanager
+def serving(limits=LIMITS):
     echo = Echo()
     sockets = bind("127.0.0.1", 0)
-    server = HttpServer(asgi(echo), sockets, LIMITS, echo)
+    server = HttpServer(asgi(echo), sockets, limits, echo)
     thread = threading.Thread(target=lambda: asyncio.run(server.run()))
     thread.start()
-    deadline = time.monotonic() + 10
-    while not server.started and time.monotonic() < deadline:
-        threading.Event().wait(0.01)
-    yield echo, sockets[0].getsockname()[1]
-    server.stop()
-    thread.join()
-    for one in sockets:
-        one.close()
+    try:
+        until(lambda: server.started)
+        yield echo, sockets[0].getsockname()[1], server
+    finally:
+        server.stop()
+        thread.join()
+        for one in sockets:
+            one.close()
+
+
+@contextlib.contextmanager
+def connect(port):
+    with socket.create_connection(("127.0.0.1", port), PATIENCE_SECONDS) as client:
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        yield client
+
+
+@pytest.fixture(scope="module")
+def running():
+    with serving() as running:
+        yield running
 
 
 @pytest.fixture
 def echo(running):
     echo = running[0]
     echo.prepared.clear()
-    echo.asgi, echo.delay = 0, 0.0
+    echo.asgi = echo.asked = echo.much = 0
+    echo.delay = 0.0
     return echo
 
 
 @pytest.fixture
 def client(running):
-    with socket.create_connection(("127.0.0.1", running[1]), 10) as client:
-        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    with connect(running[1]) as client:
         yield client
 
 
@@ -176,41 +204,41 @@ def test_what_the_shortcut_declines_goes_to_asgi(client, echo):
     assert echo.asgi == 1
 
 
+def test_a_defect_of_the_shortcut_is_logged_and_the_request_goes_to_asgi(client, echo, caplog):
+    for _ in range(2):
+        client.sendall(post(b"defect"))
+        assert answers(client, 1) == [b"/short defect"]
+    client.sendall(post(b"no one"))  # as long, and so answered by what is remembered
+    assert answers(client, 1) == [b"/short no one"]
+    client.sendall(post(b"defect"))
+    assert answers(client, 1) == [b"/short defect"]
+    assert echo.asgi == 3
+    assert {str(record.exc_info[1]) for record in caplog.records} == {"b'/short'"}
+
+
 def test_a_request_that_asks_to_close_is_the_last(client, echo):
     ask(client, post(b"1"))
     assert ask(client, post(b"2", more=b"Connection: close\r\n")) == [b"/short 2"]
     assert client.recv(1) == b""
 
 
-def test_an_idle_connection_is_closed_after_remembered_requests_too(client, echo):
-    ask(client, post(b"1"))
-    ask(client, post(b"2"))
-    client.settimeout(10)
-    assert client.recv(1) == b""
+def test_an_idle_connection_is_closed_after_remembered_requests_too():
+    hasty = dataclasses.replace(LIMITS, idle_seconds_max=2)
+    with serving(hasty) as (_, port, _), connect(port) as client:
+        ask(client, post(b"1"))
+        ask(client, post(b"2"))
+        assert client.recv(1) == b""
 
 
 def test_a_server_that_stops_answers_first():
-    echo = Echo()
-    sockets = bind("127.0.0.1", 0)
-    server = HttpServer(asgi(echo), sockets, LIMITS, echo)
-    thread = threading.Thread(target=lambda: asyncio.run(server.run()))
-    thread.start()
-    try:
-        while not server.started:
-            threading.Event().wait(0.01)
-        with socket.create_connection(sockets[0].getsockname(), 10) as client:
-            ask(client, post(b"1"))
-            echo.delay = 0.5
-            client.sendall(post(b"2"))
-            time.sleep(0.1)
-            server.stop()
-            assert answers(client, 1) == [b"/short 2"]
-            assert client.recv(1) == b""
-    finally:
+    with serving() as (echo, port, server), connect(port) as client:
+        ask(client, post(b"1"))
+        echo.delay = 0.5
+        client.sendall(post(b"2"))
+        until(lambda: echo.asked == 2)
         server.stop()
-        thread.join()
-        for one in sockets:
-            one.close()
+        assert answers(client, 1) == [b"/short 2"]
+        assert client.recv(1) == b""
 
 
 REQUESTS = st.lists(
@@ -246,8 +274,7 @@ def test_however_the_bytes_are_cut_the_answers_are_the_same(running, requests, d
     whole = b"".join(requests)
     cuts = sorted(data.draw(st.sets(st.integers(1, len(whole) - 1), max_size=6), "cuts"))
     waits = data.draw(st.lists(st.booleans(), min_size=7, max_size=7), "waits")
-    with socket.create_connection(("127.0.0.1", running[1]), 10) as client:
-        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    with connect(running[1]) as client:
         for start, stop, wait in zip([0, *cuts], [*cuts, len(whole)], waits, strict=False):
             client.sendall(whole[start:stop])
             if wait:
@@ -259,11 +286,26 @@ def test_a_credential_that_was_taken_back_is_refused_on_the_same_connection(guar
     token = guarded.token
     url = guarded.url
     admin = {"Authorization": f"Bearer {token}"}
-    device = httpx.post(f"{url}/api/devices/", json={"name": "short"}, headers=admin).json()
-    with httpx.Client(headers={"Authorization": f"Bearer {device['token']}"}) as sender:
+    device = httpx.post(
+        f"{url}/api/devices/", json={"name": "short"}, headers=admin, timeout=60
+    ).json()
+    with httpx.Client(headers={"Authorization": f"Bearer {device['token']}"}, timeout=60) as sender:
         path = f"{url}/api/devices/{device['id']}/data"
         assert [sender.post(path, json={"x": n}).status_code for n in range(4)] == [201] * 4
-        httpx.post(f"{url}/api/devices/{device['id']}/token", headers=admin).raise_for_status()
+        httpx.post(
+            f"{url}/api/devices/{device['id']}/token", headers=admin, timeout=60
+        ).raise_for_status()
         assert sender.post(path, json={"x": 5}).status_code == 401
-        httpx.delete(f"{url}/api/devices/{device['id']}", headers=admin).raise_for_status()
+        httpx.delete(
+            f"{url}/api/devices/{device['id']}", headers=admin, timeout=60
+        ).raise_for_status()
         assert sender.post(path, json={"x": 6}).status_code == 401
+
+
+def test_who_takes_no_answers_is_not_given_more(client, echo):
+    # Their answers are more than the sockets' buffers hold, and would wait in the server's memory.
+    count = 400
+    client.sendall(post(b"much") * count)
+    assert answers(client, count) == [MUCH] * count
+    assert echo.much < count
+    assert echo.asgi + echo.much == count

@@ -18,7 +18,7 @@ class Gate:
         self.failures = 0
 
     def append(self, batch):
-        assert self.open.wait(20)
+        assert self.open.wait(120)
         if self.failures:
             self.failures -= 1
             raise Unavailable("the disk is away")

@@ -7,9 +7,9 @@ import logging
 import queue
 import socket
 import threading
-import time
 
 import pytest
+from tests.waiting import until
 
 from barograph.domain.user import OPERATOR
 from barograph.mqtt import DUP
@@ -23,12 +23,13 @@ from barograph.transport.http.access import Access
 from barograph.transport.mqtt.access import MqttAccess
 from barograph.transport.mqtt.arrivals import Arrivals
 from barograph.transport.mqtt.backoff import Backoff
-from barograph.transport.mqtt.bridge import BridgeOptions, MqttBridge
+from barograph.transport.mqtt.bridge import MqttBridge
+from barograph.transport.mqtt.bridge_options import BridgeOptions
 from barograph.transport.mqtt.bridge_state import BridgeState
 from barograph.transport.mqtt.broker_address import BrokerAddress
 from barograph.transport.mqtt.topics import Template, Topics
 
-PATIENCE = 20
+PATIENCE = 60
 START = 1_750_000_000
 
 
@@ -333,13 +334,12 @@ class Running:
 
     def until(self, trouble):
         """Wait until the state tells of `trouble`; empty: until it is connected."""
-        deadline = time.monotonic() + PATIENCE
-        while True:
+
+        def told():
             said = self.core.telemetry.mqtt_bridge
-            if said == trouble or (trouble and trouble in said):
-                return
-            assert time.monotonic() < deadline, f"{said!r} is not {trouble!r}"
-            time.sleep(0.01)
+            return said == trouble or (trouble and trouble in said)
+
+        until(told, lambda: f"{trouble!r} instead of {self.core.telemetry.mqtt_bridge!r}")
 
 
 @pytest.fixture
@@ -735,6 +735,7 @@ class TestReadings:
         link.acknowledged(1)
         gate.open.clear()
         link.publish("devices/device-1/x", timed(1, at=1), 2)
+        until(lambda: core.writer.backlog == 1)
         assert link.silent()
         bridge.stop(wait=False)
         assert link.silent()

@@ -6,6 +6,7 @@ import socket
 import threading
 
 import pytest
+from tests.waiting import until
 
 from barograph.mqtt import packets as p
 from barograph.mqtt.decode import decode
@@ -23,7 +24,7 @@ class Client:
 
     def __init__(self, port, version=p.V5):
         self.socket = socket.create_connection(("127.0.0.1", port))
-        self.socket.settimeout(20)
+        self.socket.settimeout(60)
         self.version = version
         self._framing, self._inbox = Framing(), []
         self.send(p.Connect(version, "", True, 0))
@@ -55,7 +56,7 @@ class Client:
         except TimeoutError:
             return True
         finally:
-            self.socket.settimeout(20)
+            self.socket.settimeout(60)
 
 
 @pytest.fixture
@@ -123,6 +124,7 @@ def test_an_overloaded_writer_delays_the_acknowledgement_and_loses_nothing(core,
     others = [listening() for _ in range(4)]
     for i, other in enumerate(others):
         other.send(*publishes(60, first=100 * i + 100))
+    until(lambda: core.telemetry.writes_overloaded)
     assert all(other.silent(0.1) for other in others)
     gate.open.set()
     for i, other in enumerate(others):
@@ -150,7 +152,8 @@ def test_a_stop_commits_and_acknowledges_what_came_in(core, gate, listening):
     client.receive()
     gate.open.clear()
     client.send(*publishes(5, first=2))
-    client.silent(0.2)
+    until(lambda: core.writer.backlog == 5)
+    assert client.silent(0.1)
     listening.stop()
     gate.open.set()
     assert [client.receive().packet_id for _ in range(5)] == [2, 3, 4, 5, 6]
@@ -188,7 +191,7 @@ def test_a_flood_is_not_read_beyond_its_bound_while_others_are_served(core, gate
             while sent < 64 << 20:
                 sent += flood.socket.send(packet * 64)
         accepted[flood] = sent
-        flood.socket.settimeout(20)
+        flood.socket.settimeout(60)
     # What the kernel holds of both sides comes on top of what the server took.
     assert all(sent < 64 << 20 for sent in accepted.values()), accepted
     other = listening()
@@ -196,6 +199,7 @@ def test_a_flood_is_not_read_beyond_its_bound_while_others_are_served(core, gate
     assert other.receive().reasons == (1,)
     other.send(p.Publish("elsewhere", b"x", 1, packet_id=2), p.Pingreq())
     assert {type(other.receive()) for _ in range(3)} == {p.Publish, p.PublishAnswer, p.Pingresp}
+    until(lambda: core.telemetry.writes_overloaded)
     gate.open.set()
     total = 0
     for flood, sent in accepted.items():

@@ -96,7 +96,7 @@ def test_tags_come_back_in_order_after_the_commit(tmp_path):
         storage.commit([j.RetainedSaved(Message(b"t%d" % i, b"", 0, True))] if i % 3 else [], i)
     tags = []
     while len(tags) < 50:
-        tags += told.get(timeout=20)
+        tags += told.get(timeout=60)
         reader = MqttStorage(path)
         stored = set(reader.load().retained)
         reader.close()

@@ -78,6 +78,8 @@ def test_only_what_the_settings_name_can_be_told(notifier, hook):
     [
         ({"office": "ftp://example.org"}, SECRET, r"webhooks\.office"),
         ({"office": "example.org/hook"}, SECRET, r"webhooks\.office"),
+        ({"office": "https://example.org:99999/hook"}, SECRET, r"webhooks\.office"),
+        ({"office": "https://[::1/hook"}, SECRET, r"webhooks\.office"),
         ({"office": "https://example.org/hook"}, "short", "webhook_secret"),
         ({"office": "https://example.org/hook"}, "", "webhook_secret"),
     ],

@@ -2,8 +2,6 @@
 
 import asyncio
 import re
-from types import SimpleNamespace
-from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -11,38 +9,11 @@ from fastapi import FastAPI
 
 from barograph.domain.batch import MetricBatch
 from barograph.domain.user import OPERATOR
-from barograph.services.analytics import Analytics
-from barograph.services.ingest import Ingest
-from barograph.services.live import InProcessLiveBus
-from barograph.services.readings import Readings
-from barograph.stores.readings.parquet import write_parquet
-from barograph.transport.http import problems
+from barograph.transport.http import problem_documents
 from barograph.transport.http.access import Access
 from barograph.transport.web.router import router
 
 MINUTE = 60_000_000
-
-
-@pytest.fixture
-def core(parts):
-    zone = ZoneInfo("UTC")
-    return SimpleNamespace(
-        **vars(parts),
-        ingest=Ingest(parts.registry, parts.limits),
-        live=InProcessLiveBus(100),
-        analytics=Analytics(parts.registry, parts.store, parts.clock, parts.limits, zone),
-        readings=Readings(
-            parts.registry,
-            parts.store,
-            parts.latest,
-            parts.clock,
-            parts.limits,
-            zone,
-            write_parquet,
-            parts.accounts.audit,
-        ),
-        zone=zone,
-    )
 
 
 class Browser:
@@ -51,7 +22,7 @@ class Browser:
     def __init__(self, core, mode, host="127.0.0.1"):
         app = FastAPI(redirect_slashes=False)
         app.state.access = Access(core.registry, core.accounts, mode, ["127.0.0.1"])
-        problems.install(app)
+        problem_documents.install(app)
         app.include_router(router(core))
         self._transport = httpx.ASGITransport(app, client=("127.0.0.1", 50_000))
         self._base_url = f"http://{host}:8000"

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from barograph.domain.batch import Batch
 from barograph.stores.readings.memory import MemoryReadingStore
-from barograph.transport.web.chart import POINTS_MAX, courses, step_for
+from barograph.transport.web.chart import POINTS_MAX, Course, courses, step_for, thinned
 from barograph.transport.web.drawing import draw
 
 SECOND = 1_000_000
@@ -72,3 +72,21 @@ def test_no_period_is_divided_into_too_many_points(start, length, points):
 )
 def test_steps_are_pleasant(days, step):
     assert step_for(0, round(days * DAY)) == step
+
+
+@given(
+    st.lists(st.one_of(st.none(), st.floats(-1e6, 1e6)), min_size=1, max_size=600),
+    st.integers(2, 300),
+)
+def test_a_thinned_course_keeps_what_stands_out_and_every_gap(values, points):
+    whole = Course("x")
+    for i, value in enumerate(values):
+        whole.add(i, value, value, value)
+    found = thinned(whole, points)
+    there = [value for value in values if value is not None]
+    assert min((v for v in found.low if v is not None), default=None) == min(there, default=None)
+    assert max((v for v in found.high if v is not None), default=None) == max(there, default=None)
+    assert found.times == sorted(found.times)
+    assert [t for t, v in zip(found.times, found.mean, strict=True) if v is None] == [
+        i for i, value in enumerate(values) if value is None
+    ]

@@ -1,6 +1,8 @@
 """The page of one device."""
 
+import html
 import itertools
+import json
 import re
 
 import pytest
@@ -100,6 +102,10 @@ def test_a_browser_with_scripts_gets_the_chart_before_the_figures(browser, green
     assert re.search(r'<path class="line" d="M\d', page)
     assert "data-figures-later" in page
     assert not _statistics(page, "temperature")
+    brought = re.search(r"<template data-course>(.*?)</template>", page)[1]
+    brought = json.loads(html.unescape(brought))
+    asked = browser.get(f"/ui/devices/{greenhouse.id}/chart").json()
+    assert brought["metrics"] == asked["metrics"]
 
 
 def test_metrics_are_called_measured_and_limited_as_was_set(browser, core, greenhouse):
@@ -170,6 +176,12 @@ def test_commands_are_sent_and_what_became_of_them_is_shown(browser, core, green
     assert "data-pending" in page
     piece = browser.get(f"{path}/exchange", hx_request="true").text
     assert "waiting for the device" in piece
+    assert piece.count("/cancel") == 2  # with and without script, of the one that waits
+    assert browser.send(f"{path}/commands/{second.id}/cancel").status_code == 303
+    called_off = browser.get(f"{path}/exchange", hx_request="true").text
+    assert '<span class="state cancelled">cancelled</span>' in called_off
+    assert "/cancel" not in called_off
+    assert core.commands.waiting(greenhouse.id) == []
     assert "<html" not in piece
     assert browser.send(f"{path}/commands", command=" ").status_code == 422
     refused = browser.send(f"{path}/commands", {"HX-Request": "true"}, command=" ")
@@ -342,3 +354,10 @@ def test_the_principal_of_a_removed_user_is_nobody(core, stranger, ada):
     stranger.send("/sign-in", username="ada", password="correct horse battery")
     core.accounts.delete(Principal("user", ada.id), ada.id)
     assert stranger.get("/").status_code == 303
+
+
+def test_readings_that_are_all_alike_are_one_narrow_bar(browser, core, write):
+    still, _ = core.devices.create(OPERATOR, "Still")
+    write(still, [(core.clock() - i * 1_000_000, {"level": 7.0}) for i in range(1, 4)])
+    page = browser.get(f"/ui/devices/{still.id}?range=15m").text
+    assert re.search(r'<path d="M115 48v-48.0h9V48Z"/>', page)

@@ -1,5 +1,6 @@
 """Sessions, forms from elsewhere, set-up and registration."""
 
+import dataclasses
 import re
 
 import pytest
@@ -120,3 +121,11 @@ def test_no_registration_where_it_is_closed(stranger, core):
     assert stranger.get("/ui/register").status_code == 404
     assert stranger.send("/ui/register", username="bob", password="x").status_code == 404
     assert "/ui/register" not in stranger.get("/sign-in").text
+
+
+def test_a_form_is_no_longer_than_a_body_may_be_whoever_sends_it(stranger, core):
+    core.limits = dataclasses.replace(core.limits, body_bytes_max=10_000)
+    answer = stranger.request("POST", "/sign-in", files={"file": b"x" * 20_000})
+    assert answer.status_code == 413
+    assert "10000 bytes" in answer.text
+    assert stranger.send("/sign-in", username="x" * 5_000).status_code == 401

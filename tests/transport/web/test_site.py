@@ -6,6 +6,7 @@ from importlib.resources import files
 import pytest
 from babel.messages.extract import extract_from_dir
 
+from barograph.domain.user import OPERATOR
 from barograph.transport.web.language import choose_language, load_languages
 from barograph.transport.web.static_files import StaticFiles
 
@@ -40,6 +41,15 @@ def test_files_are_kept_for_good_under_an_address_that_changes_with_them(browser
     assert browser.get(address, accept_encoding="identity").content == answer.content
 
 
+def test_the_style_of_a_page_comes_in_two_files(browser, greenhouse):
+    page = browser.get(f"/ui/devices/{greenhouse.id}").text
+    styles = re.findall(r'<link rel="stylesheet" href="([^"]+)"', page)
+    assert [address.rpartition("/")[2] for address in styles] == ["device.css", "barograph.css"]
+    device, all_pages = (browser.get(address).text for address in styles)
+    assert device.index(".u-select") < device.index(".sections")
+    assert all_pages.index(".site") < all_pages.index(".tabs")
+
+
 def test_licences_of_foreign_files_lie_beside_them_and_are_not_served():
     for name in ("htmx", "uplot"):
         folder = ROOM / "static" / "vendor" / name
@@ -60,7 +70,7 @@ def test_a_page_weighs_less_than_200_kilobytes():
         "favicon.svg",
         "vendor/htmx/htmx.min.js",
         "vendor/uplot/uPlot.iife.min.js",
-        "vendor/uplot/uPlot.min.css",
+        "device.css",
     ]
     assert sum(len(statics.get(name).plain) for name in names) < 200_000
 
@@ -70,6 +80,24 @@ def test_what_is_not_there_is_a_page_of_our_own(browser):
     assert answer.status_code == 404
     assert "There is nothing here" in answer.text
     assert browser.get("/ui/devices/x").status_code == 422
+
+
+def test_an_address_that_no_page_has_is_a_page_of_our_own(browser):
+    answer = browser.get("/ui/nowhere/at-all")
+    assert answer.status_code == 404
+    assert "No page has this address." in answer.text
+
+
+def test_a_defect_is_told_on_a_page_whose_number_is_in_the_log(browser, core, caplog, greenhouse):
+    core.presence = None  # as a defect of ours would be
+    answer = browser.get(f"/ui/devices/{greenhouse.id}", accept_language="ru")
+    assert answer.status_code == 500
+    assert "Внутри Barograph" in answer.text
+    assert answer.headers["content-type"].startswith("text/html")
+    number = answer.headers["x-request-id"]
+    assert f"<code>{number}</code>" in answer.text
+    (record,) = [one for one in caplog.records if one.exc_info]
+    assert number in record.getMessage()
 
 
 @pytest.mark.parametrize(
@@ -154,3 +182,16 @@ def test_the_pages_can_be_installed(browser):
     for icon in manifest["icons"]:
         picture = browser.get(found.rpartition("/")[0] + "/" + icon["src"])
         assert (picture.status_code, picture.headers["content-type"]) == (200, icon["type"])
+
+
+def test_the_log_reads_as_people_write(browser, core):
+    device, _ = core.devices.create(OPERATOR, "Kitchen", key="kitchen")
+    core.accounts.audit.note(
+        OPERATOR,
+        "device.metrics",
+        device.name,
+        device.id,
+        {"t": {"unit": "°C", "low": None}, "enabled": True, "to": [], "names": ["a", "b"]},
+    )
+    page = browser.get("/ui/people/audit").text
+    assert "t: unit °C, low –, enabled: true, names: a, b" in page

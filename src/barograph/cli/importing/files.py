@@ -144,9 +144,8 @@ class ParquetFile:
         """The rows after row number `after`."""
         names = [name for name, _ in self._columns]
         chosen = ", ".join(_expression(name, kind) for name, kind in self._columns)
-        # Only names of the file's columns, quoted, stand in the text.
         sql = (
-            f"SELECT {chosen} FROM read_parquet(?, file_row_number = true) "  # noqa: S608
+            f"SELECT {chosen} FROM read_parquet(?, file_row_number = true) "  # noqa: S608  # quoted names
             "WHERE file_row_number >= ? AND file_row_number < ? ORDER BY file_row_number"
         )
         try:

@@ -1,12 +1,14 @@
 """The log of who did what."""
 
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
 from barograph.domain.audit import AuditEntry
 from barograph.domain.period import ALL_TIME, Period
-from barograph.ports.catalog import Page
+from barograph.ports.page import Page
 from barograph.stores.catalog import rows
 from barograph.stores.catalog.engine import Database
 from barograph.stores.catalog.schema import NAME_CHARS_MAX, audit_entries
@@ -20,22 +22,15 @@ class SqlAudit:
         self._database = database
 
     def add(self, entry: AuditEntry) -> None:
-        subject = make_storable(entry.subject)[:NAME_CHARS_MAX]
-        values = {
-            "time": entry.time,
-            "actor": make_storable(entry.actor)[:NAME_CHARS_MAX],
-            "actor_id": entry.actor_id,
-            "action": entry.action,
-            "subject": subject,
-            "subject_folded": fold(subject),
-            "subject_id": entry.subject_id,
-            "detail": check_json("detail", dict(entry.detail)),
-        }
+        values = _values(entry)
+        self._database.write(lambda tx: _insert(tx, values))
 
-        def work(tx: Connection) -> None:
-            rows.insert(tx, audit_entries, values)
+    def along(self, tell: Callable[[Any], AuditEntry]) -> AbstractContextManager[None]:
+        def keep(tx: Connection, made: Any) -> None:
+            if made is not False:  # a change that says so found nothing to do
+                _insert(tx, _values(tell(made)))
 
-        self._database.write(work)
+        return self._database.beside(keep)
 
     def list(
         self,
@@ -65,6 +60,24 @@ class SqlAudit:
     def expire(self, before: int) -> int:
         statement = audit_entries.delete().where(audit_entries.c.time < before)
         return self._database.write(lambda tx: tx.execute(statement).rowcount)
+
+
+def _insert(tx: Connection, values: Mapping[str, Any]) -> None:
+    tx.execute(audit_entries.insert().values(values))
+
+
+def _values(entry: AuditEntry) -> dict[str, Any]:
+    subject = make_storable(entry.subject)[:NAME_CHARS_MAX]
+    return {
+        "time": entry.time,
+        "actor": make_storable(entry.actor)[:NAME_CHARS_MAX],
+        "actor_id": entry.actor_id,
+        "action": entry.action,
+        "subject": subject,
+        "subject_folded": fold(subject),
+        "subject_id": entry.subject_id,
+        "detail": check_json("detail", dict(entry.detail)),
+    }
 
 
 def _entry(row: Row[Any]) -> AuditEntry:

@@ -9,7 +9,8 @@ from sqlalchemy import select
 
 from barograph.domain.errors import Conflict, Unavailable
 from barograph.ports import catalog as ports
-from barograph.ports.processes import Changes, Relay, Tries, Turns
+from barograph.ports import work
+from barograph.ports.processes import Changes, PresenceFeed, Relay, Tries, Turns
 from barograph.stores.catalog.address import read_url
 from barograph.stores.catalog.assets import SqlAssets
 from barograph.stores.catalog.audit import SqlAudit
@@ -19,6 +20,8 @@ from barograph.stores.catalog.dashboards import SqlDashboards, SqlSavedQuestions
 from barograph.stores.catalog.devices import SqlDevices
 from barograph.stores.catalog.engine import Database
 from barograph.stores.catalog.jobs import SqlJobs
+from barograph.stores.catalog.presences import SqlPresences
+from barograph.stores.catalog.refused import SqlRefusedMessages
 from barograph.stores.catalog.relay import SqlRelay
 from barograph.stores.catalog.reports import SqlReports
 from barograph.stores.catalog.schedules import SqlSchedules
@@ -60,9 +63,9 @@ class SqlCatalog:
         self.tokens: ports.Tokens = SqlTokens(self._database)
         self.series: ports.SeriesIndex = SqlSeriesIndex(self._database)
         self.assets: ports.Assets = SqlAssets(self._database)
-        self.jobs: ports.Jobs = SqlJobs(self._database)
-        self.schedules: ports.Schedules = SqlSchedules(self._database)
-        self.reports: ports.Reports = SqlReports(self._database)
+        self.jobs: work.Jobs = SqlJobs(self._database)
+        self.schedules: work.Schedules = SqlSchedules(self._database)
+        self.reports: work.Reports = SqlReports(self._database)
         self.secrets: ports.Secrets = SqlSecrets(self._database)
         self.sessions: ports.Sessions = SqlSessions(self._database)
         self.device_shares: ports.Shares = SqlShares(
@@ -70,6 +73,7 @@ class SqlCatalog:
         )
         self.audit: ports.AuditLog = SqlAudit(self._database)
         self.commands: ports.Commands = SqlCommands(self._database)
+        self.refused: ports.RefusedMessages = SqlRefusedMessages(self._database)
         self.dashboards: ports.Dashboards = SqlDashboards(self._database)
         self.dashboard_shares: ports.Shares = SqlShares(
             self._database, dashboard_shares, dashboards, "dashboard"
@@ -78,6 +82,7 @@ class SqlCatalog:
 
         self.changes: Changes = SqlChanges(self._database)
         self.turns: Turns = SqlTurns(self._database)
+        self.presences: PresenceFeed = SqlPresences(self._database)
         self.tries: Tries = SqlTries(self._database)
 
     def relay(self, keep: int) -> Relay:
@@ -85,8 +90,7 @@ class SqlCatalog:
 
     def _open(self) -> None:
         if self._database.read(current_revision) != HEAD:
-            # Alembic takes 0.2 s to import, which a catalog that is up to date need not pay.
-            from barograph.stores.catalog.migrate import upgrade  # noqa: PLC0415
+            from barograph.stores.catalog.migrate import upgrade  # noqa: PLC0415  # Alembic takes 0.2 s
 
             upgrade(self._database)
         self._database.warn_of_lost_commits()

@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, func, select, updat
 
 from barograph.domain.command import Command
 from barograph.domain.errors import Conflict
-from barograph.ports.catalog import Page
+from barograph.ports.page import Page
 from barograph.stores.catalog import rows
 from barograph.stores.catalog.engine import Database
 from barograph.stores.catalog.schema import commands, devices
@@ -58,6 +58,11 @@ class SqlCommands:
         statement = update(commands).where(first).values(delivered_time=time)
         self._database.write(lambda tx: tx.execute(statement))
 
+    def cancel(self, command_id: int, time: int) -> bool:
+        waiting = and_(commands.c.id == command_id, _waiting(time))
+        statement = update(commands).where(waiting).values(cancelled_time=time)
+        return self._database.write(lambda tx: tx.execute(statement).rowcount > 0)
+
     def answer(self, command_id: int, device_id: int, reply: Any, time: int) -> Command:
         theirs = and_(commands.c.id == command_id, commands.c.device_id == device_id)
         values = {
@@ -81,7 +86,11 @@ class SqlCommands:
 
 
 def _waiting(now: int) -> ColumnElement[bool]:
-    return and_(commands.c.delivered_time.is_(None), commands.c.expires_time > now)
+    return and_(
+        commands.c.delivered_time.is_(None),
+        commands.c.cancelled_time.is_(None),
+        commands.c.expires_time > now,
+    )
 
 
 def _command(row: Row[Any]) -> Command:
@@ -94,4 +103,5 @@ def _command(row: Row[Any]) -> Command:
         delivered_time=row.delivered_time,
         answered_time=row.answered_time,
         reply=row.reply,
+        cancelled_time=row.cancelled_time,
     )

@@ -10,13 +10,14 @@ from functools import partial
 from hashlib import blake2b
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, Table, delete, func, select, text
+from sqlalchemy import Connection, Row, Select, Table, delete, func, select
 
 from barograph.domain.errors import ConfigurationError
 from barograph.stores.catalog.address import read_url
 from barograph.stores.catalog.catalog import SqlCatalog
 from barograph.stores.catalog.columns import Id
 from barograph.stores.catalog.engine import Database
+from barograph.stores.catalog.id_counters import go_on_after, last_id
 from barograph.stores.catalog.schema import HEAD, current_revision, metadata, secrets
 
 MARK = "move_unfinished"
@@ -24,7 +25,7 @@ MARK = "move_unfinished"
 
 _ROWS = 1_000
 _CONNECTIONS = 2
-_PASSING = frozenset({"turns", "tries", "counters", "changes", "relayed"})
+_PASSING = frozenset({"turns", "tries", "counters", "changes", "relayed", "presences"})
 """What only means something to the processes that run now."""
 
 Report = Callable[[str, int], None]
@@ -146,9 +147,9 @@ class CatalogCopy:
 
     def _keep_counting(self, table: Table) -> None:
         """The next id is one that the source has never given either."""
-        reached = self._source.read(lambda tx: _counter(tx, table, self._source.backend))
+        reached = self._source.read(lambda tx: last_id(tx, table, self._source.backend))
         if reached:
-            self.target.write(lambda tx: _set_counter(tx, table, self.target.backend, reached))
+            self.target.write(lambda tx: go_on_after(tx, table, self.target.backend, reached))
 
 
 def _tables() -> list[Table]:
@@ -183,38 +184,3 @@ def _digest(table: Table, tx: Connection) -> tuple[int, int]:
         hashed = blake2b(repr(tuple(row)).encode("utf-8", "backslashreplace"), digest_size=8)
         total += int.from_bytes(hashed.digest())
     return count, total % 2**64
-
-
-def _counter(tx: Connection, table: Table, backend: str) -> int:
-    """The last id that the table has given; 0 for none."""
-    name = table.name
-    if backend == "sqlite":
-        found = tx.scalar(text("SELECT seq FROM sqlite_sequence WHERE name = :n"), {"n": name})
-    elif backend == "postgresql":
-        sequence = tx.scalar(text("SELECT pg_get_serial_sequence(:n, 'id')"), {"n": name})
-        found = tx.scalar(
-            text(f"SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {sequence}")  # noqa: S608  # a name of our own schema
-        )
-    else:
-        found = tx.scalar(
-            text(
-                "SELECT AUTO_INCREMENT - 1 FROM information_schema.TABLES "
-                "WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = :n"
-            ),
-            {"n": name},
-        )
-    highest = tx.scalar(select(func.max(table.c.id)))
-    return max(int(found or 0), int(highest or 0))
-
-
-def _set_counter(tx: Connection, table: Table, backend: str, reached: int) -> None:
-    name = table.name
-    if backend == "sqlite":
-        tx.execute(text("DELETE FROM sqlite_sequence WHERE name = :n"), {"n": name})
-        tx.execute(text("INSERT INTO sqlite_sequence VALUES (:n, :s)"), {"n": name, "s": reached})
-    elif backend == "postgresql":
-        tx.execute(
-            text("SELECT setval(pg_get_serial_sequence(:n, 'id'), :s)"), {"n": name, "s": reached}
-        )
-    else:
-        tx.execute(text(f"ALTER TABLE {name} AUTO_INCREMENT = {reached + 1}"))

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, or_, select, update
+from sqlalchemy import Connection, Row, or_, select, update
 
 from barograph.domain.dashboard import Dashboard, DashboardLink, SavedQuestion
 from barograph.domain.errors import Conflict, NotFound
@@ -38,7 +38,7 @@ class SqlDashboards:
 
         def work(tx: Connection) -> Dashboard:
             rows.require(tx, users, "user", "user_id", dashboard.user_id)
-            if _count(tx, _of(dashboards.c.user_id, dashboard.user_id)) >= most:
+            if rows.count(tx, rows.of_user(dashboards.c.user_id, dashboard.user_id)) >= most:
                 raise Conflict(f"a user has at most {most} dashboards: delete one first")
             return _dashboard(rows.insert(tx, dashboards, values))
 
@@ -99,7 +99,7 @@ class SqlDashboards:
 
         def work(tx: Connection) -> DashboardLink:
             rows.lock(tx, dashboards, "dashboard", link.dashboard_id)
-            if _count(tx, dashboard_links.c.dashboard_id == link.dashboard_id) >= most:
+            if rows.count(tx, dashboard_links.c.dashboard_id == link.dashboard_id) >= most:
                 raise Conflict(f"a dashboard has at most {most} links: revoke one first")
             return _link(rows.insert(tx, dashboard_links, values))
 
@@ -145,7 +145,7 @@ class SqlSavedQuestions:
 
         def work(tx: Connection) -> SavedQuestion:
             rows.require(tx, users, "user", "user_id", saved.user_id)
-            if _count(tx, _of(saved_questions.c.user_id, saved.user_id)) >= most:
+            if rows.count(tx, rows.of_user(saved_questions.c.user_id, saved.user_id)) >= most:
                 raise Conflict(f"a user saves at most {most} questions: remove one first")
             return _saved(rows.insert(tx, saved_questions, values))
 
@@ -157,7 +157,7 @@ class SqlSavedQuestions:
         return _saved(row) if row else None
 
     def of_user(self, user_id: int | None) -> Sequence[SavedQuestion]:
-        where = _of(saved_questions.c.user_id, user_id)
+        where = rows.of_user(saved_questions.c.user_id, user_id)
         query = select(saved_questions).where(where).order_by(saved_questions.c.id)
         return self._database.read(lambda tx: [_saved(row) for row in tx.execute(query)])
 
@@ -166,15 +166,6 @@ class SqlSavedQuestions:
             rows.remove(tx, saved_questions, "saved question", question_id)
 
         self._database.write(work)
-
-
-def _of(column: Any, user_id: int | None) -> Any:
-    return column.is_(None) if user_id is None else column == user_id
-
-
-def _count(tx: Connection, where: Any) -> int:
-    count: int = tx.execute(select(func.count()).where(where)).scalar_one()
-    return count
 
 
 def _values(name: str, panels: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, or_, select
 
 from barograph.domain.device import Device
-from barograph.ports.catalog import Page
+from barograph.ports.page import Page
 from barograph.stores.catalog import rows
 from barograph.stores.catalog.changes import note
 from barograph.stores.catalog.engine import Database

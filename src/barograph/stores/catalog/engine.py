@@ -36,6 +36,12 @@ _CONNECTIONS_KEPT = 5
 _log = logging.getLogger(__name__)
 
 
+class _Beside(threading.local):
+    """What this thread wants done in the transaction of its next write."""
+
+    works: tuple[Callable[[Connection, Any], None], ...] = ()
+
+
 class Database:
     """Runs functions of a connection as transactions. Thread-safe."""
 
@@ -47,21 +53,30 @@ class Database:
         what: str = "catalog",
         isolation: str = "READ COMMITTED",
         driver_options: Mapping[str, Any] | None = None,
+        autocommit: bool = False,
     ) -> None:
-        """`what` names the database in messages; SQLite has an isolation of its own."""
+        """`what` names the database in messages; SQLite has an isolation of its own.
+
+        With `autocommit` every statement is a transaction by itself, for work of one statement by
+        the driver's own means; nothing else is sent then, not to begin, nor to end, nor to try
+        whether the connection still lives. Not for SQLite.
+        """
         self.backend = url.get_backend_name()
         self.what = what
         self.file = url.database if self.backend == "sqlite" else None
-        self.place = url.render_as_string(hide_password=True)
+        shown = url.difference_update_query(["password", "sslpassword"])
+        self.place = shown.render_as_string(hide_password=True)
         if self.backend == "sqlite":
             make_file(url)
         kept = min(_CONNECTIONS_KEPT, connections_max)
-        options = {} if self.backend == "sqlite" else {"isolation_level": isolation}
+        options: dict[str, Any] = {} if self.backend == "sqlite" else {"isolation_level": isolation}
+        if autocommit:
+            options = {"isolation_level": "AUTOCOMMIT", "pool_reset_on_return": None}
         try:
             self.engine = create_engine(
                 url,
                 connect_args={**connect_arguments(url), **(driver_options or {})},
-                pool_pre_ping=True,
+                pool_pre_ping=not autocommit,
                 pool_size=kept,
                 max_overflow=connections_max - kept,
                 pool_timeout=_POOL_SECONDS_MAX,
@@ -73,6 +88,8 @@ class Database:
                 f"install barograph[{EXTRAS.get(self.backend, self.backend)}]"
             ) from error
         self._writing = self.engine.execution_options(begin="BEGIN IMMEDIATE")
+        self._beside = _Beside()
+        self._begin = self.engine.connect if autocommit else self._writing.begin
         self._turn: contextlib.AbstractContextManager[Any] = contextlib.nullcontext()
         if self.backend == "sqlite":
             # SQLite has one writer; threads of one process wait here, in turn and without polling.
@@ -111,27 +128,37 @@ class Database:
         """
         for attempt in range(_ATTEMPTS_MAX):
             try:
-                with self._turn, self._writing.begin() as connection:
-                    return work(connection)
+                with self._turn, self._begin() as connection:
+                    result = work(connection)
+                    for also in self._beside.works:
+                        also(connection, result)
             except SQLAlchemyError as error:
                 fault = read_fault(error)
                 lost_race = fault.kind == "again" or fault.constraint in again
                 if lost_race and attempt < _ATTEMPTS_MAX - 1:
                     continue
-                if repeatable and isinstance(error, DBAPIError) and error.connection_invalidated:
-                    repeatable = False
-                    continue
+                if isinstance(error, DBAPIError) and error.connection_invalidated:
+                    self.engine.dispose()  # the others are hardly better
+                    if repeatable:
+                        repeatable = False
+                        continue
                 raise self._explain(error, fault, taken or {}) from error
+            else:
+                self._beside.works = ()
+                return result
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     @contextlib.contextmanager
-    def connection(self) -> Iterator[Connection]:
-        """A connection with a transaction that changes nothing, for as long as it is needed."""
+    def beside(self, work: Callable[[Connection, Any], None]) -> Iterator[None]:
+        """Have `work` done in the same transaction as the first `write` of this thread within.
+
+        It is given what that write returns.
+        """
+        self._beside.works = (work,)
         try:
-            with self.engine.connect() as connection:
-                yield connection
-        except SQLAlchemyError as error:
-            raise self._explain(error, read_fault(error), {}) from error
+            yield
+        finally:
+            self._beside.works = ()
 
     @contextlib.contextmanager
     def driver_connection(self) -> Iterator[Any]:

@@ -8,21 +8,35 @@ work, and the three databases run one path.
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Update, and_, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Update,
+    and_,
+    func,
+    null,
+    or_,
+    select,
+    update,
+)
 
 from barograph.domain.errors import InvalidInput
 from barograph.domain.job import ENDED, Job, Status
-from barograph.ports.catalog import Page
+from barograph.ports.page import Page
 from barograph.stores.catalog import rows
 from barograph.stores.catalog.engine import Database
 from barograph.stores.catalog.schema import KIND_CHARS_MAX, NAME_CHARS_MAX, jobs, users
 from barograph.stores.catalog.values import check_json, check_text, make_storable, same
 
+# The results may be megabytes each, which a list has no use for.
+_LIGHT = [null().label("result") if one is jobs.c.result else one for one in jobs.c]
+
 _UNLEASED: Mapping[str, Any] = {"lease_owner": None, "lease_until": None}
 
 
 class SqlJobs:
-    """`ports.catalog.Jobs` in SQL."""
+    """`ports.work.Jobs` in SQL."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -50,17 +64,15 @@ class SqlJobs:
         return _job(row) if row else None
 
     def list(self, *, user_id: int | None = None, limit: int, offset: int = 0) -> Page[Job]:
-        query = select(jobs)
+        query = select(*_LIGHT)
         if user_id is not None:
             query = query.where(jobs.c.user_id == user_id)
         newest = jobs.c.id.desc()
         return rows.page(self._database, query, _job, newest, limit=limit, offset=offset)
 
-    def count(self, status: Status, user_id: int | None = None) -> int:
-        query = select(func.count()).select_from(jobs).where(jobs.c.status == status)
-        if user_id is not None:
-            query = query.where(jobs.c.user_id == user_id)
-        return self._database.read(lambda tx: tx.execute(query).scalar_one())
+    def queued(self, user_id: int | None) -> int:
+        theirs = jobs.c.status == "queued", rows.of_user(jobs.c.user_id, user_id)
+        return self._database.read(lambda tx: rows.count(tx, *theirs))
 
     def take(self, owner: str, now: int, lease: int, job_id: int | None = None) -> Job | None:
         check_text("owner", owner, NAME_CHARS_MAX)

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, func, select, update
 
 from barograph.domain.report import Delivery, DeliveryStatus, Form, Report, Way
-from barograph.ports.catalog import Page
+from barograph.ports.page import Page
 from barograph.stores.catalog import rows
 from barograph.stores.catalog.engine import Database
 from barograph.stores.catalog.schema import (
@@ -25,7 +25,7 @@ _EXPIRED_AT_ONCE = 500
 
 
 class SqlReports:
-    """`ports.catalog.Reports` in SQL."""
+    """`ports.work.Reports` in SQL."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -59,8 +59,8 @@ class SqlReports:
                 rows.insert(tx, _DELIVERIES, _delivery_values(made, way, target, formats))
             return _report(made)
 
-        taken = {"uq_reports_key": f"the report {report.key!r} is being kept by another"}
-        return self._database.write(work, taken=taken)
+        # Who kept it at the same moment has won: then it is there.
+        return self._database.write(work, again={"uq_reports_key"})
 
     def get(self, report_id: int) -> Report | None:
         query = select(*_LIGHT).where(reports.c.id == report_id)
@@ -96,9 +96,9 @@ class SqlReports:
 
     def expire(self, before: int, kept_max: int) -> int:
         old = select(reports.c.id).where(reports.c.created_time < before).limit(_EXPIRED_AT_ONCE)
-        rank = func.row_number().over(partition_by=reports.c.user_id, order_by=reports.c.id.desc())
-        ranked = select(reports.c.id, rank.label("rank")).subquery()
-        many = select(ranked.c.id).where(ranked.c.rank > kept_max).limit(_EXPIRED_AT_ONCE)
+        place = func.row_number().over(partition_by=reports.c.user_id, order_by=reports.c.id.desc())
+        ranked = select(reports.c.id, place.label("place")).subquery()
+        many = select(ranked.c.id).where(ranked.c.place > kept_max).limit(_EXPIRED_AT_ONCE)
 
         def work(tx: Connection) -> int:
             ids = {*tx.execute(old).scalars(), *tx.execute(many).scalars()}

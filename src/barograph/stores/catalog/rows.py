@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from sqlalchemy import ColumnElement, Connection, Row, Select, Table, func, select, update
 
 from barograph.domain.errors import InvalidInput, NotFound
-from barograph.ports.catalog import Page
+from barograph.ports.page import Page
 from barograph.stores.catalog.engine import Database
 
 T = TypeVar("T")
@@ -71,6 +71,17 @@ def require(tx: Connection, table: Table, noun: str, at: str, row_id: int | None
     query = select(table.c.id).where(table.c.id == row_id)
     if tx.execute(query.with_for_update(read=True, key_share=True)).first() is None:
         raise InvalidInput.of(at, f"there is no {noun} {row_id}")
+
+
+def of_user(column: ColumnElement[Any], user_id: int | None) -> ColumnElement[bool]:
+    """That a row is the user's; for None that it is nobody's."""
+    return column.is_(None) if user_id is None else column == user_id
+
+
+def count(tx: Connection, *where: ColumnElement[bool]) -> int:
+    """How many rows meet `where`, which names their table."""
+    found: int = tx.execute(select(func.count()).where(*where)).scalar_one()
+    return found
 
 
 def missing(noun: str, row_id: int) -> NotFound:

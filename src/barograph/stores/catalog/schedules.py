@@ -10,8 +10,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, or_, select, update
 
+from barograph.domain.errors import Conflict
 from barograph.domain.report import Schedule
-from barograph.ports.catalog import Page
+from barograph.ports.page import Page
 from barograph.stores.catalog import rows
 from barograph.stores.catalog.engine import Database
 from barograph.stores.catalog.schema import CRON_CHARS_MAX, NAME_CHARS_MAX, schedules, users
@@ -23,16 +24,18 @@ _FIXED = frozenset({"id", "user_id", "created_time", "lease_until"})
 
 
 class SqlSchedules:
-    """`ports.catalog.Schedules` in SQL."""
+    """`ports.work.Schedules` in SQL."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def create(self, schedule: Schedule) -> Schedule:
+    def create(self, schedule: Schedule, most: int) -> Schedule:
         values = {name: getattr(schedule, name) for name in _COLUMNS if name != "id"}
 
         def work(tx: Connection) -> Schedule:
             rows.require(tx, users, "user", "user_id", schedule.user_id)
+            if rows.count(tx, rows.of_user(schedules.c.user_id, schedule.user_id)) >= most:
+                raise Conflict(f"there are {most} schedules already: remove some")
             return _schedule(rows.insert(tx, schedules, _values(values)))
 
         return self._database.write(work)

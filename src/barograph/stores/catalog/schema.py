@@ -20,6 +20,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     UniqueConstraint,
+    event,
     false,
     text,
 )
@@ -28,7 +29,7 @@ from sqlalchemy.schema import SchemaItem
 from barograph.domain.metric import LABEL_CHARS_MAX, UNIT_CHARS_MAX
 from barograph.stores.catalog.columns import DIGEST, LONG_BLOB, LONG_TEXT, Id, Json, Word
 
-HEAD = "0006"
+HEAD = "0008"
 """The migration that makes these tables."""
 
 KIND_CHARS_MAX = 64
@@ -50,22 +51,27 @@ metadata = MetaData(
     }
 )
 
-TABLE_OPTIONS: dict[str, Any] = {
-    "sqlite_autoincrement": True,
-    "mysql_engine": "InnoDB",
-    "mysql_charset": "utf8mb4",
-    "mariadb_engine": "InnoDB",
-    "mariadb_charset": "utf8mb4",
-}
+_MYSQL_OPTIONS = {"engine": "InnoDB", "charset": "utf8mb4"}
+
+
+@event.listens_for(metadata, "before_create")
+def _add_mysql_options(target: MetaData, connection: Connection, **_: object) -> None:
+    # Named with the tables they would have SQLAlchemy import MySQL's dialect for every database.
+    name = connection.dialect.name
+    if name in {"mysql", "mariadb"}:
+        for table in target.tables.values():
+            table.dialect_kwargs.update(
+                {f"{name}_{option}": value for option, value in _MYSQL_OPTIONS.items()}
+            )
 
 
 def _table(name: str, *items: SchemaItem) -> Table:
-    return Table(name, metadata, *items, **TABLE_OPTIONS)
+    return Table(name, metadata, *items, sqlite_autoincrement=True)
 
 
 def _numbered(name: str, *items: SchemaItem) -> Table:
     """A table whose rows' numbers are not the database's to give."""
-    return Table(name, metadata, *items, **{**TABLE_OPTIONS, "sqlite_autoincrement": False})
+    return Table(name, metadata, *items)
 
 
 def _id() -> Column[int]:
@@ -227,6 +233,18 @@ commands = _table(
     Column("delivered_time", BigInteger),
     Column("answered_time", BigInteger),
     Column("reply", Json),
+    Column("cancelled_time", BigInteger),
+)
+
+refused_messages = _table(
+    "refused_messages",
+    _id(),
+    _reference("device_id", "devices", "CASCADE", nullable=False, index=True),
+    Column("time", BigInteger, nullable=False, index=True),
+    Column("topic", LONG_TEXT, nullable=False),
+    Column("message", LONG_TEXT, nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+    Column("size", BigInteger, nullable=False),
 )
 
 secrets = _table(
@@ -317,7 +335,24 @@ counters = _table(
     Column("name", Word(KEY_CHARS_MAX), primary_key=True),
     Column("value", BigInteger, nullable=False),
 )
-"""The last number of the changes, and of the readings relayed live. The rows are always there."""
+"""The last number of the changes, of the presences, and of the readings relayed live. The rows are
+always there."""
+
+presences = _numbered(
+    "presences",
+    Column(
+        "device_id",
+        Id,
+        ForeignKey("devices.id", ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    Column("server", Word(KEY_CHARS_MAX), nullable=False),
+    Column("online", BigInteger, nullable=False),
+    Column("since", BigInteger, nullable=False),
+    Column("detail", LONG_TEXT, nullable=False),
+    Column("number", BigInteger, nullable=False, index=True),
+)
 
 changes = _numbered(
     "changes",

@@ -11,6 +11,7 @@ from barograph.domain.metric import LABEL_CHARS_MAX, UNIT_CHARS_MAX, UNSET, Metr
 from barograph.stores.catalog import rows
 from barograph.stores.catalog.changes import note
 from barograph.stores.catalog.engine import Database
+from barograph.stores.catalog.id_counters import go_on_after, last_id
 from barograph.stores.catalog.schema import METRIC_CHARS_MAX, devices, metric_settings, series
 from barograph.stores.catalog.values import check_text
 
@@ -45,6 +46,15 @@ class SqlSeriesIndex:
 
     def all(self) -> Iterator[Series]:
         return rows.stream(self._database, series, _series)
+
+    def reserve(self, through: int) -> int:
+        def work(tx: Connection) -> int:
+            given = last_id(tx, series, self._database.backend)
+            if given < through:
+                go_on_after(tx, series, self._database.backend, through)
+            return given
+
+        return self._database.write(work)
 
     def set_settings(self, settings: Mapping[int, MetricSettings]) -> None:
         for one in settings.values():

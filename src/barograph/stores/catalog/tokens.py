@@ -26,16 +26,7 @@ class SqlTokens:
     def create(self, token: Token) -> Token:
         if (token.user_id is None) == (token.device_id is None):
             raise InvalidInput.of("user_id", "a token belongs to one user or to one device")
-        values = {
-            "digest": check_digest(token.digest),
-            "user_id": token.user_id,
-            "device_id": token.device_id,
-            "name": check_text("name", token.name, NAME_CHARS_MAX),
-            "created_time": token.created_time,
-            "last_used_time": token.last_used_time,
-            "expires_time": token.expires_time,
-            "reads_only": token.reads_only,
-        }
+        values = token_values(token)
 
         def work(tx: Connection) -> Token:
             rows.require(tx, users, "user", "user_id", token.user_id)
@@ -113,6 +104,20 @@ def check_digest(digest: bytes) -> bytes:
     if len(digest) != _DIGEST_BYTES:
         raise InvalidInput.of("digest", f"is a SHA-256 of 32 bytes, not {len(digest)} bytes")
     return digest
+
+
+def token_values(token: Token) -> dict[str, Any]:
+    """The row of a token."""
+    return {
+        "digest": check_digest(token.digest),
+        "user_id": token.user_id,
+        "device_id": token.device_id,
+        "name": check_text("name", token.name, NAME_CHARS_MAX),
+        "created_time": token.created_time,
+        "last_used_time": token.last_used_time,
+        "expires_time": token.expires_time,
+        "reads_only": token.reads_only,
+    }
 
 
 def device_token(device_id: int, digest: bytes, time: int) -> dict[str, Any]:

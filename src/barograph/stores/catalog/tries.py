@@ -21,7 +21,7 @@ class SqlTries:
         self._taken = 0
 
     def take(self, key: str, allowance: Allowance, now: int) -> float:
-        digest = sha256(key.encode()).digest()
+        digest = sha256(key.encode("utf-8", "surrogatepass")).digest()
 
         def work(tx: Connection) -> float:
             row = _locked(tx, digest)
@@ -37,7 +37,7 @@ class SqlTries:
         return self._database.write(work, again=PRIMARY_KEYS)
 
     def give_back(self, key: str, allowance: Allowance, now: int) -> None:
-        digest = sha256(key.encode()).digest()
+        digest = sha256(key.encode("utf-8", "surrogatepass")).digest()
 
         def work(tx: Connection) -> None:
             row = _locked(tx, digest)

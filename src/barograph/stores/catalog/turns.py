@@ -63,7 +63,7 @@ class SqlTurns:
     @contextlib.contextmanager
     def _locked(self, name: str) -> Iterator[None]:
         backend = self._database.backend.replace("mariadb", "mysql")
-        with self._database.connection() as connection:
+        with self._database.reading() as connection:
             got = connection.execute(text(_LOCK[backend]), {"name": name}).scalar()
             if backend == "mysql" and got != 1:
                 raise Unavailable("another process is busy with the same: try again")

@@ -6,8 +6,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, or_, select
 
 from barograph.domain.errors import Conflict
-from barograph.domain.user import Role, User
-from barograph.ports.catalog import Page
+from barograph.domain.user import Role, Token, User
+from barograph.ports.page import Page
 from barograph.stores.catalog import rows
 from barograph.stores.catalog.changes import note
 from barograph.stores.catalog.engine import Database
@@ -16,8 +16,10 @@ from barograph.stores.catalog.schema import (
     NAME_CHARS_MAX,
     device_shares,
     devices,
+    tokens,
     users,
 )
+from barograph.stores.catalog.tokens import token_values
 from barograph.stores.catalog.values import check_text, contains, fold, same
 
 _FIELDS = ("username", "email", "role", "password_hash")
@@ -30,7 +32,13 @@ class SqlUsers:
         self._database = database
 
     def create(
-        self, username: str, email: str | None, password_hash: str | None, role: Role, time: int
+        self,
+        username: str,
+        email: str | None,
+        password_hash: str | None,
+        role: Role,
+        time: int,
+        token: Token | None = None,
     ) -> User:
         changes = {
             "username": username,
@@ -39,9 +47,12 @@ class SqlUsers:
             "role": role,
         }
         values = {**_values(changes), "created_time": time}
+        held = None if token is None else token_values(token)
 
         def work(tx: Connection) -> User:
             user = _user(rows.insert(tx, users, values))
+            if held is not None:
+                rows.insert(tx, tokens, {**held, "user_id": user.id})
             note(tx, "user", [user.id])
             return user
 

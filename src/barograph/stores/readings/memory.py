@@ -1,4 +1,4 @@
-"""Readings in memory: the reference model of `ports.ReadingStore`.
+"""Readings in memory: the reference model of `ports.reading_store.ReadingStore`.
 
 Simple enough to be right by reading it: a dict of series to a dict of time to value, sorted when
 asked. It is the store that the others are compared with, and the one that tests of everything
@@ -43,6 +43,13 @@ class MemoryReadingStore:
                 if not course:
                     del self._values[reading.series]
         return len(doomed)
+
+    def expire(self, before: int) -> Iterator[None]:
+        """Forget what is earlier, in one step."""
+        with self._lock:
+            series = list(self._values)
+        if self.delete(series, Period(end=before)):
+            yield
 
     def scan(
         self,

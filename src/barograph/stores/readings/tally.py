@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from barograph.domain.statistic import Scalar, Statistic
+from barograph.domain.statistic import Scalar, Statistic, between
 from barograph.domain.time import HOUR, SECOND
 from barograph.ports.reading_store import Aggregation, Cell
 
@@ -66,8 +66,8 @@ class _Tally:
     high: float = -math.inf
     sums: list[float] = field(default_factory=list)
     """Terms whose exact sum is that of the values, to twice a float's digits."""
-    spreads: list[tuple[int, float, float]] = field(default_factory=list)
-    """Of each run: count, mean, sum of squared deviations from it."""
+    spreads: list[tuple[int, float, float, float]] = field(default_factory=list)
+    """Of each run: count, mean, sums of the deviations from it and of their squares."""
     first: tuple[int, int, float] | None = None
     last: tuple[int, int, float] | None = None
     """(time, series, value)."""
@@ -178,7 +178,7 @@ class Tallies:
         tally.sums += terms
         if self._spread:
             mean = total / len(values)
-            tally.spreads.append((len(values), mean, _squares(tally, values, mean)))
+            tally.spreads.append((len(values), mean, *_deviations(tally, values, mean)))
 
     def _course(self, tally: _Tally, times: Integers, values: Floats, series: int) -> None:
         course = tally.courses.get(series)
@@ -249,7 +249,7 @@ def order_statistics(
             low = math.floor(positions[s.text])
             below, above = at[low], at[min(low + 1, count - 1)]
             part = positions[s.text] - low
-            found[s.text] = _finite(below + (above - below) * part if part else below)
+            found[s.text] = _finite(between(below, above, part))
         elif s.name == "mode":
             found[s.text] = mode
         elif s.name == "distinct":
@@ -278,14 +278,16 @@ def _split(values: Floats) -> list[float]:
     return terms
 
 
-def _squares(tally: _Tally, values: Floats, mean: float) -> float:
+def _deviations(tally: _Tally, values: Floats, mean: float) -> tuple[float, float]:
+    """The sums of the values' deviations from the mean, which is rounded, and of their squares."""
     with np.errstate(over="ignore"):
-        squares = (values - mean) ** 2
+        away = values - mean
+        squares = away**2
     try:
-        return math.fsum(_split(squares))
+        return math.fsum(_split(away)), math.fsum(_split(squares))
     except OverflowError:
         tally.overflown.add("stddev")
-        return math.nan
+        return math.nan, math.nan
 
 
 def _plain(statistic: Statistic, tally: _Tally) -> Scalar:
@@ -310,11 +312,14 @@ def _stddev(tally: _Tally) -> float | None:
     if tally.count < 2:
         return None
     mean = math.fsum(tally.sums) / tally.count
-    within = [squares for _, _, squares in tally.spreads]
-    between = [count * (of_run - mean) ** 2 for count, of_run, _ in tally.spreads]
-    if len(tally.spreads) == 1:
-        between = []
-    return math.sqrt(math.fsum(within + between) / (tally.count - 1))
+    squares, rests = [], []
+    for count, of_run, rest, square in tally.spreads:
+        away = of_run - mean
+        squares += [square, 2 * away * rest, count * away**2]
+        rests += [rest, count * away]
+    # The means are rounded; the second term takes back what that adds where they are far from 0.
+    spread = math.fsum(squares) - math.fsum(rests) ** 2 / tally.count
+    return math.sqrt(max(0.0, spread) / (tally.count - 1))
 
 
 def _rate(tally: _Tally) -> float | None:

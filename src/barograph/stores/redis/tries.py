@@ -60,7 +60,7 @@ class RedisTries:
             self._otherwise.give_back(key, allowance, now)
 
     def _moved(self, key: str, allowance: Allowance, now: int, by: int) -> float | None:
-        name = self._prefix + sha256(key.encode()).hexdigest()
+        name = self._prefix + sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
         try:
             with explained():
                 wait = float(

@@ -13,7 +13,6 @@ from hmac import compare_digest
 from ipaddress import ip_address
 from typing import Literal, Protocol
 
-from fastapi import Request
 from starlette.types import Scope
 
 from barograph.domain.errors import Forbidden, Unauthenticated
@@ -25,9 +24,8 @@ AuthMode = Literal["auto", "required", "open"]
 SESSION_COOKIE = b"barograph_session"
 
 _SCHEMES = (b"bearer ", b"jwt ", b"token ")
-_PROXY_HEADERS = frozenset(
-    {b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"x-real-ip"}
-)
+_PROXY_HEADERS = (b"forwarded", b"x-forwarded-", b"x-real-ip", b"via")
+"""What the names of headers that a proxy adds begin with."""
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _NOT_SIGNED_IN = (
     "a credential is needed: send the header Authorization: Bearer with a device's token, "
@@ -123,9 +121,11 @@ class Access:
             return False
         host = None
         for name, value in scope["headers"]:
-            if name in _PROXY_HEADERS:
+            if name.startswith(_PROXY_HEADERS):
                 return False
             if name == b"host":
+                if host is not None:
+                    return False  # which of two a proxy looked at, nobody knows
                 host = value.decode("latin-1")
         return (host is None or is_loopback(host_name(host))) and same_site(scope)
 
@@ -159,9 +159,3 @@ def _session_of(cookie: bytes) -> str | None:
         if name == SESSION_COOKIE:
             return value.decode("latin-1")
     return None
-
-
-async def principal(request: Request) -> Principal:
-    """FastAPI dependency: who asks."""
-    access: Access = request.app.state.access
-    return access.principal(request.scope)

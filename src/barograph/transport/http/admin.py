@@ -5,7 +5,7 @@ from pydantic import BaseModel, Field
 
 from barograph.services.backups import Backups
 from barograph.services.core import Core
-from barograph.transport.http.problems import responses
+from barograph.transport.http.problem_documents import responses
 from barograph.transport.http.schemas import PathId, Time
 from barograph.transport.http.users import (
     Asker,
@@ -23,6 +23,9 @@ class BackupBody(BaseModel):
     path: str = Field(description="The directory where it is, on the server's machine.")
     created_time: Time
     size_bytes: int
+    left_out: list[str] = Field(
+        description="What is not in it, for it lies on a database server, and what copies that."
+    )
 
 
 def router(core: Core, backups: Backups) -> APIRouter:
@@ -43,6 +46,7 @@ def router(core: Core, backups: Backups) -> APIRouter:
             path=str(made.path),
             created_time=made.manifest.created_time,
             size_bytes=made.manifest.size,
+            left_out=made.manifest.left_out,
         )
 
     @routes.get(

@@ -3,11 +3,11 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictInt
 
 from barograph.domain.errors import NotFound
 from barograph.services.core import Core
-from barograph.transport.http.problems import responses
+from barograph.transport.http.problem_documents import responses
 from barograph.transport.http.query import END_TIME, START_TIME, TZ, answer, parameter, query
 from barograph.transport.http.schemas import ID_MAX, DeviceRef, PathId
 from barograph.transport.http.users import Asker
@@ -92,7 +92,9 @@ class UserSummary(BaseModel):
     devices: list[OneOfDevices] = []
 
 
-_Moment = str | int | float | None
+# Strict, for otherwise `true` would be the number 1.
+_Id = StrictInt | str
+_Moment = str | StrictInt | StrictFloat | None
 _Names = str | list[str] | None
 
 
@@ -104,19 +106,19 @@ class JobQuestion(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    device: Annotated[int | str | None, Field(description="A device's id or key.")] = None
+    device: Annotated[_Id | None, Field(description="A device's id or key.")] = None
     devices: Annotated[
-        list[int | str] | None,
+        list[_Id] | None,
         Field(max_length=1_000, description="Devices' ids or keys: one summary of each."),
     ] = None
-    user: Annotated[int | str | None, Field(description="A user's id.")] = None
+    user: Annotated[_Id | None, Field(description="A user's id.")] = None
     start_time: _Moment = None
     end_time: _Moment = None
     metrics: _Names = None
     stats: _Names = None
     interval: str | None = None
     tz: str | None = None
-    fill: str | float | None = None
+    fill: str | StrictFloat | None = None
     aggregate: bool | None = None
 
 

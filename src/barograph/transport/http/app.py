@@ -1,89 +1,68 @@
-"""The HTTP application: the bare ingest path in front of FastAPI's routes.
+"""The HTTP application: readings in and health answered at once, everything else by FastAPI's routes.
 
-Outermost stand the rules that hold for every path: a trailing slash is ignored, a request's
-headers say who asks (`access.py`), errors become problem documents (`problems.py`).
+Outermost stand the rules that hold for every path: a trailing slash is ignored, HEAD is GET without
+a body, a request's headers say who asks (`access.py`), errors become problem documents
+(`problems.py`).
 """
 
-from collections.abc import Callable, Sequence
-from functools import partial
-from typing import Any
+import asyncio
+from collections.abc import Callable
+from threading import Lock
+from typing import TYPE_CHECKING
 
-from fastapi import APIRouter, FastAPI
-from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive, Scope, Send
 
-from barograph import __version__
-from barograph.domain.errors import BarographError
+from barograph.domain.errors import TooLarge
 from barograph.services.core import Core
-from barograph.transport.http import (
-    analytics,
-    assets,
-    audit,
-    auth,
-    commands,
-    dashboards,
-    data,
-    devices,
-    health,
-    ingest_schema,
-    jobs,
-    latest,
-    live,
-    metrics,
-    problems,
-    reports,
-    sharing,
-    users,
-)
 from barograph.transport.http.access import Access
-from barograph.transport.http.ingest import HttpIngest, catch_up, device_in, too_large
+from barograph.transport.http.health import Health
+from barograph.transport.http.ingest import HttpIngest, catch_up, device_in
 from barograph.transport.http.live_streams import LiveStreams
 from barograph.transport.http.paths import encode_slashes, keep_slashes
+from barograph.transport.http.problems import problem_response
+from barograph.transport.http.request_body import bounded, check_length
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
 
 _OWN_PATHS = ("/api/", "/auth")
-"""Where bodies are bounded here. The older systems refuse a large one in their own words."""
+"""Where bodies are bounded here. The older systems and the pages refuse a large one in their own
+words."""
 
 _UNCHANGING_PATHS = ("/ui/static/", "/healthz", "/readyz", "/metrics")
 """Whose answers do not depend on what other processes have changed just now."""
 
-RouterFactory = Callable[[Core], APIRouter]
-
-_ROUTERS: Sequence[RouterFactory] = (
-    auth.router,
-    users.router,
-    devices.router,
-    sharing.router,
-    commands.router,
-    data.router,
-    latest.router,
-    analytics.router,
-    jobs.router,
-    reports.router,
-    assets.router,
-    audit.router,
-    dashboards.router,
-    health.router,
-    metrics.router,
-)
+MakeRoutes = Callable[[HttpIngest, LiveStreams], "FastAPI"]
 
 
 class HttpApplication:
     """An ASGI application."""
 
-    def __init__(self, core: Core, access: Access, extra: Sequence[RouterFactory] = ()) -> None:
-        """`extra` routers (the dashboard, the source systems) come after our own API's."""
+    def __init__(self, core: Core, access: Access, make_routes: MakeRoutes) -> None:
+        """`make_routes` is called once, when the routes are first needed."""
         self._ingest = HttpIngest(core, access)
+        self._health = Health(core)
         self._bytes_max = core.limits.body_bytes_max
         self._registry = core.registry
         self.streams = LiveStreams(core.live, core.registry, core.clock, core.limits)
         """The open live streams; who stops the server closes them."""
-        watch: RouterFactory = partial(live.router, streams=self.streams)
-        factories = (*_ROUTERS, watch, *extra)
-        self.fastapi = _fastapi(core, access, self._ingest, factories)
+        self._make_routes = make_routes
+        self._making = Lock()
+        self._routes: FastAPI | None = None
+
+    @property
+    def routes(self) -> "FastAPI":
+        """The routes, made by the first who asks, which takes half a second."""
+        with self._making:
+            if self._routes is None:
+                self._routes = self._make_routes(self._ingest, self.streams)
+            return self._routes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send a request on its way."""
         if scope["type"] == "http":
+            if scope["method"] == "HEAD":
+                scope, receive, send = _without_body(scope, send)
             keep_slashes(scope)
             path: str = scope["path"]
             if path[-1:] == "/" and len(path) > 1:
@@ -92,75 +71,44 @@ class HttpApplication:
             if device is not None:
                 await self._ingest(scope, receive, send, device)
                 return
+            if await self._health(scope, send):
+                return
             scope["path"] = encode_slashes(path)
             if path.startswith(_OWN_PATHS):
-                error = self._too_large(scope)
-                if error is not None:
-                    status, headers, body = problems.problem_response(error, path)
+                try:
+                    check_length(scope, self._bytes_max)
+                except TooLarge as error:
+                    status, headers, body = problem_response(error, path)
                     await send(
                         {"type": "http.response.start", "status": status, "headers": headers}
                     )
                     await send({"type": "http.response.body", "body": body})
                     return
-                receive = self._bounded(receive)
+                receive = bounded(receive, self._bytes_max)
             if self._registry.follows and not path.startswith(_UNCHANGING_PATHS):
                 await catch_up(self._registry)
-        await self.fastapi(scope, receive, send)
-
-    def _bounded(self, receive: Receive) -> Receive:
-        """`receive` for bodies that do not say how long they are."""
-        left = self._bytes_max
-
-        async def bounded() -> Message:
-            nonlocal left
-            message = await receive()
-            left -= len(message.get("body", b""))
-            if left < 0:
-                raise HTTPException(413, str(too_large(self._bytes_max)))
-            return message
-
-        return bounded
-
-    def _too_large(self, scope: Scope) -> BarographError | None:
-        """The error for a body that says it is over the limit."""
-        for name, value in scope["headers"]:
-            if name == b"content-length" and value.isdigit() and int(value) > self._bytes_max:
-                return too_large(self._bytes_max)
-        return None
+        routes = self._routes
+        if routes is None:
+            routes = await asyncio.to_thread(lambda: self.routes)
+        await routes(scope, receive, send)
 
 
-def _fastapi(
-    core: Core, access: Access, ingest: HttpIngest, factories: Sequence[RouterFactory]
-) -> FastAPI:
-    app = FastAPI(
-        title="Barograph",
-        version=__version__,
-        summary="A self-hosted telemetry server",
-        description="Devices send over MQTT, too: see [its topics](/docs/mqtt), or "
-        "[AsyncAPI](/asyncapi.json) for programs.",
-        redirect_slashes=False,
-        docs_url=None,  # the dashboard has the page, with its files in the package
-        redoc_url=None,
-    )
-    app.state.access = access
-    app.openapi = partial(_schema, app, app.openapi)  # type: ignore[method-assign]  # FastAPI's way
-    problems.install(app)
-    app.include_router(ingest_schema.router(ingest))
-    for factory in factories:
-        app.include_router(factory(core))
-    return app
+def _without_body(scope: Scope, send: Send) -> tuple[Scope, Receive, Send]:
+    """A HEAD request as the GET request that it stands for (RFC 9110, 9.3.2).
 
+    The answer ends with its headers, and whoever makes it hears that nobody listens any more, so
+    that an endless one ends, too.
+    """
+    answered = asyncio.Event()
 
-def _schema(app: FastAPI, plain: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """The schema with the credential in it, which no route may need on loopback."""
-    if app.openapi_schema is None:
-        schema = plain()
-        schema["components"]["securitySchemes"] = {
-            "token": {
-                "type": "http",
-                "scheme": "bearer",
-                "description": "A device's token, an API token or an access token from POST /auth.",
-            }
-        }
-        schema["security"] = [{}, {"token": []}]
-    return app.openapi_schema or plain()
+    async def receive() -> Message:
+        await answered.wait()
+        return {"type": "http.disconnect"}
+
+    async def send_headers(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            await send(message)
+            await send({"type": "http.response.body"})
+            answered.set()
+
+    return {**scope, "method": "GET"}, receive, send_headers

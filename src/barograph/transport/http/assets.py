@@ -10,7 +10,7 @@ from barograph.domain.time import format_time
 from barograph.services.core import Core
 from barograph.services.names import KIND_CHARS_MAX
 from barograph.transport.http.devices import DeviceBody, device_body
-from barograph.transport.http.problems import responses
+from barograph.transport.http.problem_documents import responses
 from barograph.transport.http.schemas import (
     LEFT_OUT,
     Attributes,
@@ -20,6 +20,7 @@ from barograph.transport.http.schemas import (
     PathId,
     Search,
     Time,
+    page_limit,
 )
 from barograph.transport.http.users import Asker
 
@@ -64,7 +65,7 @@ def router(core: Core) -> APIRouter:
     """The routes below `/api/assets`."""
     routes = APIRouter(prefix="/api/assets", tags=["assets"])
     assets = core.assets
-    page_max = core.limits.page_items_max
+    most = page_limit(core.limits)
 
     @routes.post("", status_code=201, responses=responses(400, 401, 403, 409, 413, 422))
     def create_asset(body: NewAsset, asker: Asker) -> AssetBody:
@@ -76,7 +77,7 @@ def router(core: Core) -> APIRouter:
         asker: Asker,
         kind: Annotated[str | None, Query(max_length=KIND_CHARS_MAX)] = None,
         search: Search = "",
-        limit: Annotated[int, Query(ge=1, le=page_max)] = min(100, page_max),
+        limit: int = most,
         offset: Offset = 0,
     ) -> PageOf[AssetBody]:
         """The inventory, which all users share."""

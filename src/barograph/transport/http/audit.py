@@ -12,9 +12,9 @@ from barograph.services.audit import KINDS
 from barograph.services.core import Core
 from barograph.services.names import NAME_CHARS_MAX
 from barograph.services.parameters import Parameters, moment
-from barograph.transport.http.problems import responses
+from barograph.transport.http.problem_documents import responses
 from barograph.transport.http.query import END_TIME, START_TIME, query
-from barograph.transport.http.schemas import Offset, PageOf, Search, Time
+from barograph.transport.http.schemas import Offset, PageOf, Search, Time, page_limit
 from barograph.transport.http.users import Asker
 
 Kind = Literal[KINDS]  # type: ignore[valid-type]  # a tuple makes a Literal of its members
@@ -36,7 +36,7 @@ class AuditBody(BaseModel):
 def router(core: Core) -> APIRouter:
     """`GET /api/audit`."""
     routes = APIRouter(prefix="/api/audit", tags=["audit"])
-    page_max = core.limits.page_items_max
+    most = page_limit(core.limits)
 
     @routes.get(
         "",
@@ -49,7 +49,7 @@ def router(core: Core) -> APIRouter:
         actor: Annotated[str | None, Query(max_length=2 * NAME_CHARS_MAX)] = None,
         kind: Annotated[Kind | None, Query(description="What was acted upon.")] = None,
         search: Search = "",
-        limit: Annotated[int, Query(ge=1, le=page_max)] = min(100, page_max),
+        limit: int = most,
         offset: Offset = 0,
     ) -> PageOf[AuditBody]:
         """Who did what, the newest first; for administrators."""

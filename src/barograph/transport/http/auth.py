@@ -2,13 +2,14 @@
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from barograph.services.accounts import SignedIn
 from barograph.services.core import Core
-from barograph.transport.http.problems import responses
+from barograph.transport.http.problem_documents import responses
 from barograph.transport.http.schemas import Email
+from barograph.transport.http.systems.bodies import body_reader, body_schema, read_model
 from barograph.transport.http.users import Password, Username, address_of
 
 GivenToken = Annotated[str, Field(max_length=128)]
@@ -59,10 +60,18 @@ def router(core: Core) -> APIRouter:
     routes = APIRouter(tags=["sign-in"])
     accounts = core.accounts
 
-    @routes.post("/auth", responses=responses(400, 401, 413, 422, 429))
-    def sign_in(body: SignIn, request: Request) -> Credentials:
+    @routes.post(
+        "/auth",
+        responses=responses(400, 401, 413, 422, 429),
+        openapi_extra=body_schema(SignIn),
+    )
+    def sign_in(
+        request: Request, body: Annotated[bytes, Depends(body_reader(core.limits))]
+    ) -> Credentials:
         """Sign in."""
-        return _credentials(accounts.sign_in(body.username, body.password, address_of(request)))
+        # The car dealer's clients send JSON under any content type.
+        given = read_model(SignIn, body, core.limits)
+        return _credentials(accounts.sign_in(given.username, given.password, address_of(request)))
 
     @routes.post("/auth/refresh", responses=responses(400, 401, 413, 422))
     def refresh(body: RefreshToken) -> Credentials:

@@ -2,15 +2,23 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from barograph.domain.command import Command, CommandStatus
 from barograph.domain.time import format_time
 from barograph.services.commands import LIFETIME_SECONDS, LIFETIME_SECONDS_MAX
 from barograph.services.core import Core
-from barograph.transport.http.problems import responses
-from barograph.transport.http.schemas import DeviceRef, Offset, PageOf, PathId, Time, time_text
+from barograph.transport.http.problem_documents import responses
+from barograph.transport.http.schemas import (
+    DeviceRef,
+    Offset,
+    PageOf,
+    PathId,
+    Time,
+    page_limit,
+    time_text,
+)
 from barograph.transport.http.users import Asker
 
 
@@ -40,12 +48,13 @@ class CommandBody(BaseModel):
     command: Any
     status: CommandStatus = Field(
         description="queued: the device did not get it yet; delivered: it acknowledged the "
-        "message; answered: it replied; expired: it never got it."
+        "message; answered: it replied; expired: it never got it; cancelled: it was called off."
     )
     created_time: Time
     expires_time: Time
     delivered_time: Time | None
     answered_time: Time | None
+    cancelled_time: Time | None
     reply: Any = Field(description="What the device answered: JSON, or a text.")
 
 
@@ -69,7 +78,7 @@ def router(core: Core) -> APIRouter:
     """The routes of commands and of refused messages."""
     routes = APIRouter(prefix="/api/devices/{device}", tags=["devices"])
     devices, commands = core.devices, core.commands
-    page_max = core.limits.page_items_max
+    most = page_limit(core.limits)
 
     @routes.post(
         "/commands",
@@ -92,7 +101,7 @@ def router(core: Core) -> APIRouter:
     def list_commands(
         asker: Asker,
         device: DeviceRef,
-        limit: Annotated[int, Query(ge=1, le=page_max)] = min(100, page_max),
+        limit: int = most,
         offset: Offset = 0,
     ) -> PageOf[CommandBody]:
         """The newest first; they are kept for 90 days."""
@@ -109,13 +118,26 @@ def router(core: Core) -> APIRouter:
         """What became of it, and the reply once there is one."""
         return _body(core, commands.get(asker, devices.get(asker, device), command))
 
+    @routes.delete(
+        "/commands/{command:int}",
+        responses=responses(401, 403, 404, 422),
+        summary="Call a command off",
+    )
+    def cancel_command(asker: Asker, device: DeviceRef, command: PathId) -> CommandBody:
+        """The device does not get it any more; the answer tells what became of it.
+
+        One that the device has, that expired or was called off before stays as it is. One that was
+        on its way at that moment may still be `delivered`.
+        """
+        return _body(core, commands.cancel(asker, devices.get(asker, device), command))
+
     @routes.get(
         "/refused",
         responses=responses(401, 403, 404, 422),
         summary="List messages that were refused",
     )
     def list_refused(asker: Asker, device: DeviceRef) -> RefusedList:
-        """The last MQTT messages of the device that could not be read, since the server started."""
+        """The last 20 MQTT messages of the device that could not be read; kept for 30 days."""
         found = devices.get(asker, device)
         return RefusedList(
             items=[
@@ -142,5 +164,6 @@ def _body(core: Core, command: Command) -> CommandBody:
         expires_time=format_time(command.expires_time),
         delivered_time=time_text(command.delivered_time),
         answered_time=time_text(command.answered_time),
+        cancelled_time=time_text(command.cancelled_time),
         reply=command.reply,
     )

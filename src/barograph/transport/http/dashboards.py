@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from barograph.domain.dashboard import Dashboard, DashboardLink, SavedQuestion
 from barograph.domain.time import SECOND, format_time
 from barograph.services.core import Core
-from barograph.transport.http.problems import responses
+from barograph.transport.http.problem_documents import responses
 from barograph.transport.http.schemas import ID_MAX, Name, PathId, Time, time_text
 from barograph.transport.http.sharing import NewShare, ShareBody, ShareList, share_body
 from barograph.transport.http.users import EXPIRES_SECONDS_MAX, Asker

@@ -14,7 +14,7 @@ from barograph.codecs.rows import encode_csv, encode_json, encode_ndjson
 from barograph.domain.errors import InvalidInput
 from barograph.services.core import Core
 from barograph.services.readings import ROWS_MAX, Selection
-from barograph.transport.http.problems import responses
+from barograph.transport.http.problem_documents import responses
 from barograph.transport.http.query import END_TIME, START_TIME, TZ, answer, parameter, query
 from barograph.transport.http.schemas import DeviceRef, Time
 from barograph.transport.http.users import Asker

@@ -12,7 +12,7 @@ from barograph.domain.metric import COLOURS, LABEL_CHARS_MAX, UNIT_CHARS_MAX, Me
 from barograph.domain.time import SECOND, format_time
 from barograph.services.core import Core
 from barograph.services.devices import ROUND_TIME_MAX
-from barograph.transport.http.problems import responses
+from barograph.transport.http.problem_documents import responses
 from barograph.transport.http.schemas import (
     LEFT_OUT,
     Attributes,
@@ -23,6 +23,7 @@ from barograph.transport.http.schemas import (
     PageOf,
     Search,
     Time,
+    page_limit,
     time_text,
 )
 from barograph.transport.http.users import Asker
@@ -138,7 +139,7 @@ def router(core: Core) -> APIRouter:
     """The routes below `/api/devices`, but for those of readings."""
     routes = APIRouter(prefix="/api/devices", tags=["devices"])
     devices = core.devices
-    page_max = core.limits.page_items_max
+    most = page_limit(core.limits)
 
     @routes.post("", status_code=201, responses=responses(400, 401, 403, 404, 409, 413, 422))
     def register_device(body: NewDevice, asker: Asker) -> RegisteredDevice:
@@ -160,7 +161,7 @@ def router(core: Core) -> APIRouter:
         user_id: Annotated[Id | None, Query(description="Those of this user.")] = None,
         asset_id: Annotated[Id | None, Query(description="Those fitted to this asset.")] = None,
         search: Search = "",
-        limit: Annotated[int, Query(ge=1, le=page_max)] = min(100, page_max),
+        limit: int = most,
         offset: Offset = 0,
     ) -> PageOf[DeviceBody]:
         """One's own devices; an administrator sees all."""

@@ -3,31 +3,66 @@
 Apart from the route, so that a server that nobody scrapes does not hold the library.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from prometheus_client.metrics_core import Metric as Family
+from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import Collector
 
 from barograph.services.core import Core
 from barograph.services.telemetry import COMMIT_SECONDS
 
 
 class Exposition:
-    """The text that a scraper gets."""
+    """The text that a scraper gets: of all processes, told apart by the label `worker`."""
 
     content_type = CONTENT_TYPE_PLAIN_0_0_4
 
     def __init__(self, core: Core) -> None:
+        self._core = core
         self._registry = CollectorRegistry()
         self._registry.register(_Telemetry(core))
         ProcessCollector(registry=self._registry)
 
     def text(self) -> bytes:
         """Prometheus' text format, of now."""
+        own = self.of_this_process()
+        worker = self._core.telemetry.worker
+        if worker is None:
+            return own
+        return generate_latest(_Processes({worker: own, **self._core.others_counted()}))
+
+    def of_this_process(self) -> bytes:
+        """The same of this process alone, without the label."""
         return generate_latest(self._registry)
+
+
+class _Processes(Collector):
+    """What several processes said, each by its number; None: one did not answer."""
+
+    def __init__(self, said: Mapping[int, bytes | None]) -> None:
+        self._said = said
+
+    def collect(self) -> Iterable[Family]:
+        """The families of all of them."""
+        up = GaugeMetricFamily(
+            "barograph_worker_up", "Whether the process could be asked.", labels=["worker"]
+        )
+        families: dict[str, Family] = {up.name: up}
+        for worker, text in sorted(self._said.items()):
+            up.add_metric([str(worker)], int(text is not None))
+            for found in text_string_to_metric_families((text or b"").decode()):
+                family = families.setdefault(
+                    found.name, Family(found.name, found.documentation, found.type)
+                )
+                for sample in found.samples:
+                    labels = {"worker": str(worker), **sample.labels}
+                    family.add_sample(sample.name, labels, sample.value)
+        return families.values()
 
 
 class _Telemetry:

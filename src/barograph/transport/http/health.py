@@ -1,52 +1,51 @@
-"""`/healthz` and `/readyz`: whether the program lives, and whether it can do its work."""
+"""Whether the program lives, and whether it can do its work: answered without FastAPI.
 
-from typing import Literal
+So whoever watches over the program is told it is ready as soon as it is.
+"""
 
-from fastapi import APIRouter, Response
-from pydantic import BaseModel
+import asyncio
 
-from barograph.domain.errors import Unavailable
+import msgspec
+from starlette.types import Scope, Send
+
+from barograph.domain.errors import BarographError, Unavailable
 from barograph.services.core import Core
-from barograph.transport.http.problems import responses
-from barograph.transport.http.query import answer
+from barograph.transport.http.problems import Headers, problem_response
+
+_encode = msgspec.json.Encoder().encode
 
 
-class Alive(BaseModel):
-    """The program answers."""
+class Health:
+    """`GET /healthz` and `GET /readyz`; neither needs a credential."""
 
-    status: str
-    worker: int | None = None
-    """Which of several processes answered."""
+    def __init__(self, core: Core) -> None:
+        self._core = core
 
+    async def __call__(self, scope: Scope, send: Send) -> bool:
+        """Answer the request, if it is for one of the two."""
+        path: str = scope["path"]
+        if path not in {"/healthz", "/readyz"} or scope["method"] != "GET":
+            return False
+        try:
+            told = self.alive() if path == "/healthz" else await asyncio.to_thread(self.ready)
+            status, headers, body = _json(told)
+        except BarographError as error:
+            status, headers, body = problem_response(error, path)
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+        return True
 
-class Ready(BaseModel):
-    """The program can store and answer."""
+    def alive(self) -> dict[str, object]:
+        """That the program answers, and which of several processes this is."""
+        worker = self._core.telemetry.worker
+        return {"status": "ok"} if worker is None else {"status": "ok", "worker": worker}
 
-    status: Literal["ok", "degraded"]
-    """`degraded`: something else that was set up does not work, and is named."""
-    mqtt_bridge: str | None = None
-    """Where there is a bridge: `connected`, or what keeps it from its broker."""
-    away: list[str] = []
-    """What else does not answer, Redis or the broker of jobs, and what that means."""
+    def ready(self) -> dict[str, object]:
+        """That the catalog answers and readings can be stored, found out by looking.
 
-
-def router(core: Core) -> APIRouter:
-    """For whatever watches over the program; neither needs a credential."""
-    routes = APIRouter(tags=["health"])
-
-    @routes.get("/healthz", response_model=Alive, summary="Alive?")
-    async def alive() -> Response:
-        """The program answers requests."""
-        worker = core.telemetry.worker
-        return answer({"status": "ok"} if worker is None else {"status": "ok", "worker": worker})
-
-    @routes.get("/readyz", response_model=Ready, responses=responses(503), summary="Ready?")
-    def ready() -> Response:
-        """The catalog answers and readings can be stored, found out by looking.
-
-        A bridge without its MQTT broker is `degraded` and not a 503: the program still takes
-        readings over HTTP and answers, and taking it out of service would help nobody.
+        Raises `Unavailable` where they cannot.
         """
+        core = self._core
         core.catalog.check()
         health = core.store.health()
         if not health.writable:
@@ -58,6 +57,13 @@ def router(core: Core) -> APIRouter:
             told["mqtt_bridge"] = bridge or "connected"
         if away:
             told["away"] = away
-        return answer(told)
+        return told
 
-    return routes
+
+def _json(told: dict[str, object]) -> tuple[int, Headers, bytes]:
+    body = _encode(told)
+    return (
+        200,
+        [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))],
+        body,
+    )

@@ -7,6 +7,7 @@ long decode) go to a thread.
 """
 
 import asyncio
+import logging
 from contextlib import suppress
 from urllib.parse import parse_qs
 
@@ -22,7 +23,6 @@ from barograph.domain.errors import (
     InvalidInput,
     MalformedInput,
     NotFound,
-    TooLarge,
     Unauthenticated,
     Unavailable,
 )
@@ -31,16 +31,17 @@ from barograph.services.core import Core
 from barograph.services.registry import Registry
 from barograph.transport.http.access import Access
 from barograph.transport.http.paths import with_slashes
-from barograph.transport.http.problems import problem_response
+from barograph.transport.http.problems import defect, problem_response
+from barograph.transport.http.request_body import read_body
+
+logger = logging.getLogger(__name__)
 
 _PREFIX = "/api/devices/"
 _SUFFIX = "/data"
-_SHORT_BYTES_MAX = 16 * 1024
 _INLINE_BYTES_MAX = 512 * 1024
 """Larger bodies are decoded on a thread, so that the loop is not held for tens of milliseconds."""
 _ENCODER = msgspec.json.Encoder()
 _JSON = (b"content-type", b"application/json")
-_JSON_LINE = b"content-type: application/json\r\n"
 
 
 class LoopReceipts:
@@ -99,6 +100,9 @@ class HttpIngest:
         except BarographError as error:
             core.telemetry.http_writes_refused += 1
             status, headers, answer = problem_response(error)
+        except Exception:
+            logger.exception("%s %s failed", scope["method"], scope["path"])
+            status, headers, answer = defect()
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": answer})
 
@@ -161,37 +165,6 @@ class HttpIngest:
         return decoder_for(content_type)(
             body, now=core.clock(), zone=core.zone, limits=core.limits, partial=partial
         )
-
-
-async def read_body(scope: Scope, receive: Receive, bytes_max: int) -> bytes | None:
-    """The whole body, or None where the sender went away; raises `TooLarge`."""
-    for name, value in scope["headers"]:
-        if name == b"content-length" and value.isdigit() and int(value) > bytes_max:
-            raise too_large(bytes_max)
-    message = await receive()
-    if message["type"] == "http.disconnect":
-        return None
-    body: bytes = message.get("body", b"")
-    if not message.get("more_body"):
-        if len(body) > bytes_max:
-            raise too_large(bytes_max)
-        return body
-    parts = [body]
-    size = len(body)
-    while message.get("more_body"):
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return None
-        parts.append(message.get("body", b""))
-        size += len(parts[-1])
-        if size > bytes_max:
-            raise too_large(bytes_max)
-    return b"".join(parts)
-
-
-def too_large(bytes_max: int) -> TooLarge:
-    """The error for a body over the limit."""
-    return TooLarge(f"a request body is at most {bytes_max} bytes: send it in parts")
 
 
 def _flag(query: bytes, name: str) -> bool:

@@ -11,20 +11,9 @@ from pydantic import BaseModel, Field
 from starlette.types import Message
 
 from barograph.transport.http.ingest import HttpIngest
-from barograph.transport.http.problems import ProblemItem, responses
+from barograph.transport.http.problem_documents import ProblemItem, responses
+from barograph.transport.http.reading_schemas import COLUMNS, READINGS
 
-_VALUE = {"type": ["number", "boolean", "string", "null"]}
-READINGS: dict[str, Any] = {
-    "type": "object",
-    "additionalProperties": _VALUE,
-    "description": "Metric names and their values; ts, time or timestamp gives the time.",
-    "example": {"temperature": 21.5, "humidity": 40},
-}
-COLUMNS: dict[str, Any] = {
-    "type": "object",
-    "additionalProperties": {"type": "array", "items": _VALUE},
-    "example": {"ts": [1700000000, 1700000060], "temperature": [21.5, 21.7]},
-}
 _LINES = {"schema": {"type": "string", "format": "binary"}}
 _BODY: dict[str, Any] = {
     "requestBody": {

@@ -2,14 +2,14 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
 from barograph.domain.job import Job, Status
 from barograph.services.core import Core
-from barograph.transport.http.problems import responses
-from barograph.transport.http.query import answer
-from barograph.transport.http.schemas import Offset, PageOf, PathId, Time, time_text
+from barograph.transport.http.problem_documents import responses
+from barograph.transport.http.query import answer, page_answer
+from barograph.transport.http.schemas import Offset, PageOf, PathId, Time, page_limit, time_text
 from barograph.transport.http.users import Asker
 
 
@@ -50,6 +50,7 @@ def _line(job: Job) -> dict[str, Any]:
 def router(core: Core) -> APIRouter:
     """The jobs of who asks; administrators see all."""
     routes = APIRouter(prefix="/api/jobs", tags=["jobs"])
+    most = page_limit(core.limits)
 
     @routes.get(
         "",
@@ -59,13 +60,13 @@ def router(core: Core) -> APIRouter:
     )
     def list_jobs(
         asker: Asker,
-        limit: Annotated[int, Query(ge=1, le=core.limits.page_items_max)] = 100,
+        limit: int = most,
         offset: Offset = 0,
     ) -> Response:
         """Your jobs without their results."""
         page = core.jobs.list(asker, limit=limit, offset=offset)
         items = [_line(job) for job in page.items]
-        return answer({"items": items, "total": page.total, "limit": limit, "offset": offset})
+        return page_answer(items, page.total, limit, offset)
 
     @routes.get(
         "/{job:int}",

@@ -11,7 +11,7 @@ from barograph.domain.device import Device
 from barograph.domain.time import format_time
 from barograph.domain.user import require_device
 from barograph.services.core import Core
-from barograph.transport.http.problems import responses
+from barograph.transport.http.problem_documents import responses
 from barograph.transport.http.query import answer
 from barograph.transport.http.schemas import DeviceRef, Time
 from barograph.transport.http.users import Asker

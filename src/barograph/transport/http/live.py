@@ -1,26 +1,19 @@
-"""`/api/live`: server-sent events (the HTML standard's `EventSource`), one per committed reading."""
-
-import asyncio
-from contextlib import suppress
+"""`/api/live`: server-sent events, one per committed reading."""
 
 from fastapi import APIRouter, Request, Response
-from starlette.types import Receive, Scope, Send
 
 from barograph.domain.errors import BarographError, Forbidden, NotFound
 from barograph.domain.user import Principal, require_device
 from barograph.services.core import Core
 from barograph.services.metric_patterns import matches
 from barograph.services.parameters import Parameters, names, text
-from barograph.transport.http.access import principal
-from barograph.transport.http.live_streams import LiveStream, LiveStreams
-from barograph.transport.http.problems import responses
+from barograph.transport.http.asker import principal
+from barograph.transport.http.event_stream import EventStream
+from barograph.transport.http.live_streams import LiveStream, LiveStreams, holder_of
+from barograph.transport.http.problem_documents import responses
 from barograph.transport.http.query import parameter, query
 from barograph.transport.http.users import Asker
 
-_HEADERS = {
-    "Cache-Control": "no-store",
-    "X-Accel-Buffering": "no",  # nginx would hold the events back
-}
 _EVENTS = """Events `reading`, one per committed reading:
 `{"device_id", "device", "metric", "ts", "value"}`, and `gap` `{"missed": n}` where readings are
 not told, because the reader was slow or was away too long (n is null where nobody knows how many).
@@ -75,64 +68,22 @@ class _Filter:
         return True
 
 
-class EventStream(Response):
-    """Sends a stream's events until the reader leaves, loses its rights, or the server stops."""
-
-    media_type = "text/event-stream"
+class LiveEvents(EventStream):
+    """Readings, for who may see them."""
 
     def __init__(
         self, request: Request, streams: LiveStreams, stream: LiveStream, wants: _Filter
     ) -> None:
-        super().__init__(None, 200, _HEADERS)
-        del self.headers["content-length"]
+        super().__init__(streams, stream)
         self._request = request
-        self._streams = streams
-        self._stream = stream
         self._wants = wants
-        self._heartbeat = asyncio.get_running_loop().time() + self._streams.heartbeat_seconds
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer the request."""
-        del scope
-        leaving = asyncio.create_task(self._notice_leaving(receive))
-        try:
-            start = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
-            await send(start)
-            await self._send(send, b"retry: 2000\n\n")
-            while not self._stream.closed:
-                await self._send(send, await self._next())
-            last = {"type": "http.response.body", "body": self._stream.take()}
-            await send(last)
-        finally:
-            self._streams.leave(self._stream)
-            leaving.cancel()
-
-    async def _next(self) -> bytes:
-        """The events that came, or after a while without any a comment."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout_at(self._heartbeat):
-                await self._stream.woken.wait()
-        now = asyncio.get_running_loop().time()
-        if now >= self._heartbeat:
-            self._heartbeat = now + self._streams.heartbeat_seconds
-            await self._renew_rights()
-        return self._stream.take() or b": nothing new\n\n"
-
-    async def _renew_rights(self) -> None:
+    async def look_again(self) -> None:
         """A credential may have been revoked, and a device handed over, since the stream began."""
         try:
             self._wants.renew(await principal(self._request))
         except BarographError:
             self._stream.close()
-
-    async def _notice_leaving(self, receive: Receive) -> None:
-        while (await receive())["type"] != "http.disconnect":
-            pass
-        self._stream.close()
-
-    @staticmethod
-    async def _send(send: Send, body: bytes) -> None:
-        await send({"type": "http.response.body", "body": body, "more_body": True})
 
 
 def router(core: Core, streams: LiveStreams | None = None) -> APIRouter:
@@ -143,7 +94,7 @@ def router(core: Core, streams: LiveStreams | None = None) -> APIRouter:
     @routes.get(
         "/api/live",
         status_code=200,
-        response_class=EventStream,
+        response_class=LiveEvents,
         responses={
             **responses(401, 403, 404, 422),
             200: {"description": _EVENTS, "content": {"text/event-stream": {}}},
@@ -162,8 +113,11 @@ def router(core: Core, streams: LiveStreams | None = None) -> APIRouter:
         last_id = parameters.read("last_event_id", _event_id, None)
         parameters.check()
         devices = [require_device(asker, core.registry.device(ref)) for ref in refs]
+        if last_id is not None:
+            await opened.reach(last_id)
         wants = _Filter(core, asker, frozenset(device.id for device in devices), metrics)
-        return EventStream(request, opened, opened.open(wants, last_id), wants)
+        stream = opened.open(wants, last_id, holder_of(asker, core.registry))
+        return LiveEvents(request, opened, stream, wants)
 
     return routes
 

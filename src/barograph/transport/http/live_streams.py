@@ -10,7 +10,7 @@ object was made. So ids grow over restarts too, and one of an earlier run is rec
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from contextlib import suppress
 from threading import Lock
 
@@ -20,14 +20,15 @@ from barograph.domain.batch import Batch
 from barograph.domain.errors import Overloaded
 from barograph.domain.limits import Limits
 from barograph.domain.time import format_time
+from barograph.domain.user import Principal
 from barograph.ports.clock import Clock
-from barograph.services.live import InProcessLiveBus
+from barograph.ports.live_bus import LiveBus
 from barograph.services.registry import Registry
 
 _encode = msgspec.json.Encoder().encode
 
 
-class _Announced:
+class Announced:
     """A batch as events, each made when the first stream wants it."""
 
     def __init__(self, registry: Registry, first_id: int, batch: Batch) -> None:
@@ -66,11 +67,19 @@ class _Announced:
 class LiveStream:
     """One reader's events. Used on the event loop only."""
 
-    def __init__(self, wants: Callable[[int], bool], events_max: int) -> None:
-        """`wants` says whether a series is one that the reader asked for and may see."""
+    def __init__(
+        self, wants: Callable[[int], bool], events_max: int, holder: Hashable = None
+    ) -> None:
+        """`wants` says whether a series is one that the reader asked for and may see.
+
+        `holder` has it among a bounded number of its own; None is bounded by the total only.
+        """
         self.wants = wants
+        self.holder = holder
         self.woken = asyncio.Event()
         self.closed = False
+        self.after: int | None = None
+        """The id of the last event before it; None where there is none."""
         self._events_max = events_max
         self._next_id = 0
         self._waiting: list[bytes] = []
@@ -82,7 +91,7 @@ class LiveStream:
         if missed > 0:
             self._waiting.append(_gap(missed))
 
-    def offer(self, announced: _Announced) -> None:
+    def offer(self, announced: Announced) -> None:
         """Let the wanted readings wait; those for which there is no room are missed."""
         skip = self._next_id - announced.first_id
         if skip >= len(announced.batch):
@@ -135,14 +144,24 @@ def _gap(missed: int | None) -> bytes:
     return b"event: gap\ndata: %b\n\n" % _encode({"missed": missed})
 
 
+def holder_of(asker: Principal, registry: Registry) -> Hashable:
+    """Whose stream it is that the asker opens: a device's is its owner's."""
+    if asker.kind != "device":
+        return asker.user_id
+    device = registry.device(asker.device_id or 0)
+    return (
+        f"device {asker.device_id}" if device is None or device.user_id is None else device.user_id
+    )
+
+
 class LiveStreams:
     """All streams of one server, behind one subscription to the bus."""
 
-    def __init__(
-        self, bus: InProcessLiveBus, registry: Registry, clock: Clock, limits: Limits
-    ) -> None:
+    def __init__(self, bus: LiveBus, registry: Registry, clock: Clock, limits: Limits) -> None:
         self.heartbeat_seconds = 15.0
         """How often a stream says something, and its reader's rights are looked at again."""
+        self.reach_seconds_max = 2.0
+        """How long a reader waits here for what another process has told it already."""
         self._bus = bus
         self._registry = registry
         self._limits = limits
@@ -158,22 +177,48 @@ class LiveStreams:
         self._arrived_readings = 0
         self._overrun = 0
 
-    def open(self, wants: Callable[[int], bool], last_id: int | None = None) -> LiveStream:
+    async def reach(self, last_id: int) -> None:
+        """Wait until that event is known here too, or is known to be of another time.
+
+        A reader may have got it from another process before it came to this one.
+        """
+        sequence = last_id + 1 - self._first_id
+        if sequence > self._bus.sequence:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self.reach_seconds_max):
+                    await asyncio.wrap_future(self._bus.reach(sequence))
+
+    def open(
+        self,
+        wants: Callable[[int], bool],
+        last_id: int | None = None,
+        holder: Hashable = None,
+    ) -> LiveStream:
         """A new stream; with `last_id`, what came after that event first. On the event loop.
 
-        Raises `Overloaded` where there are too many.
+        Raises `Overloaded` where there are too many, in all or of that holder.
         """
+        stream = LiveStream(wants, self._limits.live_backlog_events_max, holder)
+        now = self._first_id + self._bus.sequence
+        self.join(stream)
+        if last_id is not None and self._catch_up(stream, last_id + 1 - self._first_id):
+            stream.after = last_id
+        elif now > 0:
+            stream.after = now - 1
+        return stream
+
+    def join(self, stream: LiveStream) -> None:
+        """Tell the stream what comes from now on; raises as `open` does. On the event loop."""
         if len(self._streams) >= self._limits.live_subscribers_max or self._closed:
             raise Overloaded("too many live streams are open: close some, or try again later")
-        stream = LiveStream(wants, self._limits.live_backlog_events_max)
+        held = sum(one.holder == stream.holder for one in self._streams)
+        if stream.holder is not None and held >= self._limits.user_live_subscribers_max:
+            raise Overloaded("too many of your live streams are open: close some")
         self._streams.add(stream)
         if self._end is None:
             self._loop = asyncio.get_running_loop()
             self._end = self._bus.subscribe(self._heard)
             self._next_number = self._bus.sequence
-        if last_id is not None:
-            self._catch_up(stream, last_id + 1 - self._first_id)
-        return stream
 
     def leave(self, stream: LiveStream) -> None:
         """Forget the stream; without any, the bus is not listened to."""
@@ -188,14 +233,16 @@ class LiveStreams:
         for stream in self._streams:
             stream.close()
 
-    def _catch_up(self, stream: LiveStream, sequence: int) -> None:
+    def _catch_up(self, stream: LiveStream, sequence: int) -> bool:
+        """Whether readings from this number on are known, and so will be told or counted."""
         if not (self._bus.first_number or 0) <= sequence <= self._bus.sequence:
             stream.miss(None)
-            return
+            return False
         kept = self._bus.since(sequence)
         stream.begin_at(self._first_id + sequence, kept[0][0] - sequence if kept else 0)
         for first, batch in kept:
-            stream.offer(_Announced(self._registry, self._first_id + first, batch))
+            stream.offer(Announced(self._registry, self._first_id + first, batch))
+        return True
 
     def _heard(self, sequence: int, batch: Batch) -> None:
         with self._lock:
@@ -220,7 +267,7 @@ class LiveStreams:
             if skipped > 0:
                 for stream in self._streams:
                     stream.skip(self._first_id + first, skipped)
-            announced = _Announced(self._registry, self._first_id + first, batch)
+            announced = Announced(self._registry, self._first_id + first, batch)
             for stream in self._streams:
                 stream.offer(announced)
         if overrun:

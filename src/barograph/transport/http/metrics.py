@@ -1,5 +1,6 @@
 """`/metrics`: what the program counts about itself, for Prometheus."""
 
+from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -7,11 +8,22 @@ from fastapi import APIRouter, Response
 
 from barograph.domain.user import require_admin
 from barograph.services.core import Core
-from barograph.transport.http.problems import responses
+from barograph.transport.http.problem_documents import responses
 from barograph.transport.http.users import Asker
 
 if TYPE_CHECKING:
     from barograph.transport.http.exposition import Exposition
+
+
+def counted(core: Core) -> Callable[[], bytes]:
+    """Tells what this process counts, to the others on its port."""
+
+    def tell() -> bytes:
+        from barograph.transport.http.exposition import Exposition  # noqa: PLC0415  # when scraped
+
+        return Exposition(core).of_this_process()
+
+    return tell
 
 
 def router(core: Core) -> APIRouter:
@@ -34,7 +46,11 @@ def router(core: Core) -> APIRouter:
         summary="Counters for Prometheus",
     )
     def show(asker: Asker) -> Response:
-        """What the program counts about itself, and what it uses of the machine."""
+        """What the program counts about itself, and what it uses of the machine.
+
+        With several processes on the port the answer is about all of them, whichever was asked:
+        each sample has the label `worker`, and `barograph_worker_up` says whether it answered.
+        """
         require_admin(asker)
         found = exposition()
         return Response(found.text(), headers={"Content-Type": found.content_type})

@@ -1,17 +1,13 @@
-"""Errors as problem documents (RFC 9457): the one place that maps them to HTTP."""
+"""Errors as problem documents (RFC 9457): the one place that maps them to HTTP.
+
+The routes' part of it is in `problem_documents.py`; this one is of use without FastAPI.
+"""
 
 import json
-import logging
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from math import ceil
 from typing import Any
-
-from fastapi import FastAPI, Request, Response
-from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, Field
-from starlette.exceptions import HTTPException
-from starlette.routing import Match
 
 from barograph.codecs import UnsupportedEncoding
 from barograph.domain.errors import (
@@ -21,15 +17,12 @@ from barograph.domain.errors import (
     InvalidInput,
     MalformedInput,
     NotFound,
-    Problem,
     StorageFull,
     TooLarge,
     TooManyRequests,
     Unauthenticated,
     Unavailable,
 )
-
-logger = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -47,41 +40,13 @@ _STATUS: Mapping[type[BarographError], int] = {
     StorageFull: 507,
 }
 
-_SPEAKING_TWICE = frozenset({"/auth", "/register"})
-"""Here clients of the car dealer's API look for the message in the member `Error`."""
-
-_PLAINER = {
-    "missing": "this is required",
-    "extra_forbidden": "there is no such field",
-    "model_attributes_type": "this should be a JSON object",
-    "dict_type": "this should be a JSON object",
-    "int_type": "this should be a whole number",
-    "int_parsing": "this should be a whole number",
-    "int_from_float": "this should be a whole number",
-    "string_type": "this should be a string",
-    "string_unicode": "this should be a string without half of a surrogate pair",
-}
+_OF_DEALER = frozenset({"/auth", "/register", "/stock", "/auto"})
+"""Here, and below `/auto/`, the car dealer's clients look for the message in `Error`."""
+_OF_TEMPERATURE = frozenset({"/devices", "/stats"})
+"""Paths that only the temperature service has, whose clients know no problem documents. While it is
+turned off nothing is there, which is 404."""
 
 Headers = list[tuple[bytes, bytes]]
-
-
-class ProblemItem(BaseModel):
-    """One thing that is wrong with the input."""
-
-    at: str = Field(description="Where, as a path into the input; empty for all of it.")
-    message: str = Field(description="What is wrong, and what would be right.")
-
-
-class ProblemDocument(BaseModel):
-    """An error, as RFC 9457 shapes it."""
-
-    type: str = "about:blank"
-    title: str = Field(description="The status in words.")
-    status: int
-    detail: str = Field(description="What was wrong, and what would be right.")
-    errors: list[ProblemItem] | None = Field(
-        default=None, description="Each wrong place of the input."
-    )
 
 
 def status_of(error: BarographError) -> int:
@@ -100,16 +65,23 @@ def problem_response(error: BarographError, path: str = "") -> tuple[int, Header
         headers.append((b"www-authenticate", b"Bearer"))
     if isinstance(error, TooManyRequests | Unavailable):
         headers.append((b"retry-after", b"%d" % max(1, ceil(error.retry_after))))
-    return _answer(status, str(error), errors, headers, path)
+    return answer(status, str(error), errors, headers, path)
 
 
-def _answer(
+def defect(path: str = "") -> tuple[int, Headers, bytes]:
+    """What answers an error that nobody foresaw; say it in the log."""
+    return answer(500, "something went wrong inside Barograph; its log says what", path=path)
+
+
+def answer(
     status: int,
     detail: str,
     errors: Sequence[tuple[str, str]] | None = None,
     headers: Headers | None = None,
     path: str = "",
 ) -> tuple[int, Headers, bytes]:
+    """Status, headers and body of a problem document; `errors` are places and messages."""
+    media_type = MEDIA_TYPE
     document: dict[str, Any] = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
@@ -118,127 +90,13 @@ def _answer(
     }
     if errors is not None:
         document["errors"] = [{"at": at, "message": message} for at, message in errors]
-    if path in _SPEAKING_TWICE:
+    if path in _OF_DEALER or path.startswith("/auto/"):
         document["Error"] = detail
+    if status == HTTPStatus.METHOD_NOT_ALLOWED and path in _OF_TEMPERATURE:
+        document, media_type = {"type": "ERR", "message": detail}, "application/json"
     body = json.dumps(document).encode("ascii")
     always = [
-        (b"content-type", MEDIA_TYPE.encode()),
+        (b"content-type", media_type.encode()),
         (b"content-length", b"%d" % len(body)),
     ]
     return status, [*always, *(headers or [])], body
-
-
-def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """How a route documents the problems that it may answer with; 503 it always may."""
-    return {
-        status: {
-            "description": HTTPStatus(status).phrase,
-            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}},
-        }
-        for status in sorted({*statuses, 503})
-    }
-
-
-def install(app: FastAPI) -> None:
-    """Answer every error of the application with a problem document, and say so in its schema."""
-    app.add_exception_handler(BarographError, _on_error)
-    app.add_exception_handler(RequestValidationError, _on_invalid_request)
-    app.add_exception_handler(HTTPException, _on_http_exception)
-    app.add_exception_handler(Exception, _on_unexpected)
-    make = app.openapi
-
-    def openapi() -> dict[str, Any]:
-        schema = make()
-        schemas = schema.setdefault("components", {}).setdefault("schemas", {})
-        if "ProblemDocument" not in schemas:
-            document = ProblemDocument.model_json_schema(
-                ref_template="#/components/schemas/{model}"
-            )
-            schemas.update(document.pop("$defs"))
-            schemas["ProblemDocument"] = document
-        return schema
-
-    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to add to it
-
-
-def _respond(request: Request, answer: tuple[int, Headers, bytes]) -> Response:
-    status, headers, body = answer
-    response = Response(b"" if request.method == "HEAD" else body, status)
-    response.raw_headers = headers
-    return response
-
-
-async def _on_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, BarographError)
-    return _respond(request, problem_response(error, request.url.path))
-
-
-async def _on_invalid_request(request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)
-    found = error.errors()
-    for one in found:
-        if one["type"] == "json_invalid":
-            why = one.get("ctx", {}).get("error", "")
-            at = one["loc"][-1]
-            unread = MalformedInput(f"the body is not JSON: {why} at character {at}")
-            return _respond(request, problem_response(unread, request.url.path))
-    return _respond(request, problem_response(invalid(found), request.url.path))
-
-
-def invalid(found: Sequence[Mapping[str, Any]]) -> InvalidInput:
-    """The error that pydantic's findings about a request make, each at a place such as `body.x`."""
-    return InvalidInput([Problem(_place(one["loc"]), _message(one)) for one in found])
-
-
-def _place(location: Sequence[int | str]) -> str:
-    """`("body", "attributes", 3, "x")` as `attributes[3].x`."""
-    text = ""
-    for step in location[1:]:
-        text += f"[{step}]" if isinstance(step, int) else f".{step[:64]}" if text else step[:64]
-    return text
-
-
-def _message(error: Mapping[str, Any]) -> str:
-    kind, text = error["type"], str(error["msg"])
-    # Without the content type the body is not read as JSON, and arrives here as it is.
-    if len(error["loc"]) == 1 and (kind == "missing" or isinstance(error.get("input"), bytes)):
-        return "a JSON body is required, with Content-Type: application/json"
-    return _PLAINER.get(kind) or text[:1].lower() + text[1:].removeprefix("alue error, ")
-
-
-async def _on_http_exception(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    detail = str(error.detail)
-    if error.status_code == 404 and detail == HTTPStatus(404).phrase:
-        detail = "there is nothing at this path: see /docs"
-    elif error.status_code == 405:
-        detail = f"{request.method} is not among the methods of this path"
-    elif error.status_code == 400:
-        detail = "the body cannot be read as JSON in UTF-8"
-    given = dict(error.headers or {})
-    if error.status_code == 405:
-        given["Allow"] = ", ".join(_methods(request))
-    headers = [
-        (name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in given.items()
-    ]
-    return _respond(
-        request, _answer(error.status_code, detail, headers=headers, path=request.url.path)
-    )
-
-
-def _methods(request: Request) -> list[str]:
-    """The methods of the path, which may be spread over several routes."""
-    return [
-        method
-        for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
-        if any(
-            route.matches({**request.scope, "method": method})[0] is Match.FULL
-            for route in request.app.routes
-        )
-    ]
-
-
-async def _on_unexpected(request: Request, error: Exception) -> Response:
-    logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    detail = "something went wrong inside Barograph; its log says what"
-    return _respond(request, _answer(500, detail, path=request.url.path))

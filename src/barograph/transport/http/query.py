@@ -36,6 +36,11 @@ def answer(
     return Response(_encode(content), status, headers, "application/json")
 
 
+def page_answer(items: list[Any], total: int, limit: int, offset: int) -> Response:
+    """Some items of a list, as `schemas.PageOf` describes them."""
+    return answer({"items": items, "total": total, "limit": limit, "offset": offset})
+
+
 def parameter(name: str, description: str, **schema: Any) -> dict[str, Any]:
     """An optional query parameter for `openapi_extra`."""
     return {

@@ -5,12 +5,15 @@ from typing import Annotated, Any, Generic, TypeVar
 from fastapi import Path, Query
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, WithJsonSchema
 
+from barograph.domain.limits import Limits
 from barograph.domain.time import format_time
 from barograph.services.names import EMAIL_CHARS_MAX, EMAIL_PATTERN, NAME_CHARS_MAX, NAME_PATTERN
 from barograph.transport.http.paths import with_slashes
 
 ID_MAX = 2**53 - 1
 """What every catalog can count to, and every JSON reader can read exactly."""
+
+_PAGE_ITEMS = 100
 
 T = TypeVar("T")
 
@@ -61,6 +64,13 @@ Search = Annotated[
     str, Query(max_length=NAME_CHARS_MAX, description="A part of the name, in any case.")
 ]
 Offset = Annotated[int, Query(ge=0, le=ID_MAX)]
+
+
+def page_limit(limits: Limits) -> Any:
+    """The default of a parameter that says how many items of a list are wanted, with its bounds."""
+    most = limits.page_items_max
+    return Query(min(_PAGE_ITEMS, most), ge=1, le=most)
+
 
 DeviceRef = Annotated[
     str,

@@ -9,7 +9,7 @@ from barograph.domain.sharing import Share
 from barograph.domain.time import format_time
 from barograph.services.core import Core
 from barograph.services.names import EMAIL_CHARS_MAX
-from barograph.transport.http.problems import responses
+from barograph.transport.http.problem_documents import responses
 from barograph.transport.http.schemas import ID_MAX, DeviceRef, Time
 from barograph.transport.http.users import Asker
 

@@ -15,9 +15,9 @@ from barograph.domain.errors import BarographError, Forbidden, NotFound, Unauthe
 from barograph.domain.user import require_device
 from barograph.services.core import Core
 from barograph.transport.http.access import Access
+from barograph.transport.http.deadlines import Respond
 from barograph.transport.http.ingest import device_in
 from barograph.transport.http.problems import problem_response
-from barograph.transport.http.server import Respond
 
 _BYTES_MAX = 16 * 1024
 _JSON = b"content-type: application/json\r\n"
@@ -43,11 +43,12 @@ class Prepared:
 
 
 class ShortIngest:
-    """A `server.Shortcut` for `POST /api/devices/{device}/data`."""
+    """A `deadlines.Shortcut` for `POST /api/devices/{device}/data`."""
 
     def __init__(self, core: Core, access: Access) -> None:
         self._core = core
         self._access = access
+        self._bytes_max = min(_BYTES_MAX, core.limits.body_bytes_max)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._waking = False
 
@@ -62,7 +63,7 @@ class ShortIngest:
         small = False
         for name, value in scope["headers"]:
             if name == b"content-length":
-                small = len(value) <= 5 and value.isdigit() and int(value) <= _BYTES_MAX
+                small = len(value) <= 5 and value.isdigit() and int(value) <= self._bytes_max
             elif name == b"authorization":
                 authorization = value
             elif name == b"content-type":
@@ -78,7 +79,7 @@ class ShortIngest:
         return Prepared(authorization, None if authorization else scope, decode, ref)
 
     def __call__(self, prepared: Prepared, body: bytes, respond: Respond) -> bool:
-        """Store the readings of one request; see `server.Shortcut`."""
+        """Store the readings of one request; see `deadlines.Shortcut`."""
         core, access = self._core, self._access
         try:
             if prepared.scope is None:

@@ -10,8 +10,9 @@ from barograph.domain.time import SECOND, format_time
 from barograph.domain.user import Principal, Role, Token, User
 from barograph.services.core import Core
 from barograph.services.names import USERNAME_CHARS_MAX
-from barograph.transport.http.access import principal
-from barograph.transport.http.problems import responses
+from barograph.transport.http.access import Access
+from barograph.transport.http.asker import principal
+from barograph.transport.http.problem_documents import responses
 from barograph.transport.http.schemas import (
     LEFT_OUT,
     Email,
@@ -22,6 +23,7 @@ from barograph.transport.http.schemas import (
     PathId,
     Search,
     Time,
+    page_limit,
     time_text,
 )
 
@@ -117,9 +119,15 @@ class TokenList(BaseModel):
 
 
 async def principal_if_any(request: Request) -> Principal | None:
+    """FastAPI dependency: see `asker_if_any`."""
+    return asker_if_any(request)
+
+
+def asker_if_any(request: Request) -> Principal | None:
     """Who asks, None for a stranger; a credential that is not valid is still refused."""
+    access: Access = request.app.state.access
     try:
-        return await principal(request)
+        return access.principal(request.scope)
     except Unauthenticated:
         if "authorization" in request.headers:
             raise
@@ -136,7 +144,7 @@ def router(core: Core) -> APIRouter:
     routes = APIRouter(prefix="/api/users", tags=["users"])
     routes.include_router(_tokens(core))
     accounts = core.accounts
-    page_max = core.limits.page_items_max
+    most = page_limit(core.limits)
 
     @routes.post("", status_code=201, responses=responses(400, 401, 403, 409, 413, 422, 429))
     def register_user(
@@ -159,7 +167,7 @@ def router(core: Core) -> APIRouter:
     def list_users(
         asker: Asker,
         search: Search = "",
-        limit: Annotated[int, Query(ge=1, le=page_max)] = min(100, page_max),
+        limit: int = most,
         offset: Offset = 0,
     ) -> PageOf[UserBody]:
         """All users; for administrators."""

@@ -7,8 +7,8 @@
     token         (none)          whose the token is; likewise the token as the password alone
     (none)        (none)          the local operator, where `transport.http.access` admits one
 
-The name (`device:3`, `user:7`, `reader:7` by a token that reads only, `operator`, `anyone`) is stored with the client's session, so it means
-the same after a restart. `anyone` is who comes without a credential where `auth` is `open`.
+The name (`device:3`, `user:7`, `reader:7` by a token that reads only, `operator`, `anyone`) is stored
+with the client's session, so it means the same after a restart. `anyone` is who comes without a credential where `auth` is `open`.
 """
 
 from collections.abc import Callable, Sequence
@@ -63,7 +63,8 @@ class MqttAccess:
     def quick(self, connect: Connect, address: str, headers: Headers = ()) -> Admission | None:
         """The admission, or None where a password has to be checked, which takes its time.
 
-        `headers` are those of the HTTP request that a WebSocket connection began with. Raises `Unauthenticated`, and `Forbidden` where a credential is missing.
+        `headers` are those of the HTTP request that a WebSocket connection began with. Raises
+        `Unauthenticated`, and `Forbidden` where a credential is missing.
         """
         username, password = connect.username, connect.password or b""
         if not username and not password:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from barograph import __version__
 from barograph.domain.limits import Limits
 from barograph.mqtt import MqttLimits
-from barograph.transport.http.ingest_schema import COLUMNS, READINGS
+from barograph.transport.http.reading_schemas import COLUMNS, READINGS
 from barograph.transport.mqtt.topics import COMMAND, PREFIX, Template
 
 _DEVICE = {

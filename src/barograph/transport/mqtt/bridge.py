@@ -8,11 +8,8 @@ Rules:
 - The session outlives connections and restarts: the client identifier is kept (`bridge_state.py`),
   clean start is off. What the broker gives us at QoS 1 is acknowledged after its commit; what it
   gives us again is the same reading, with the time of its first arrival (`arrivals.py`).
-- Several Barographs on one catalog share the messages: `$share/<group>/…`, where the broker has
-  shared subscriptions. 5.0 says so in CONNACK; for 3.1.1, which cannot, only a group that is set
-  counts, for a broker without them takes such a filter and then sends nothing.
+- Several Barographs on one catalog share the messages (`bridge_subscription.py`).
 - 5.0 is spoken where the broker does, else 3.1.1.
-- A retained message that comes because we subscribed is old, and was a reading when it was new.
 - Nothing that arrives ends the bridge: what cannot be read is counted, logged once per device and
   minute, and acknowledged, for the broker would only send it again.
 - While more waits to be stored than `peer.UNSTORED_BYTES_MAX`, the socket is not read; the broker
@@ -20,34 +17,39 @@ Rules:
 """
 
 import asyncio
-import contextlib
 import logging
-import ssl
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Protocol
 
 from barograph.domain.command import Command
-from barograph.domain.errors import BarographError
-from barograph.mqtt import DUP, RETAIN, Batch, Closed, MqttLimits, Published, Reason
-from barograph.mqtt.client import Client, ClientEvent, Confirmed, Connected, Subscribed, TooLarge
-from barograph.mqtt.packets import V3, V5, Connect, Options
+from barograph.mqtt import Batch, Closed, MqttLimits, Reason
+from barograph.mqtt.client import Client
+from barograph.mqtt.client_events import ClientEvent, Confirmed, Connected, Subscribed, TooLarge
+from barograph.mqtt.packets import V3, V5, Connect
 from barograph.mqtt.properties import NONE, Properties
-from barograph.mqtt.reason import FAILURE
 from barograph.services.core import Core
 from barograph.transport.mqtt.access import STRANGER_NAME, MqttAccess
 from barograph.transport.mqtt.arrivals import Arrivals
 from barograph.transport.mqtt.backoff import Backoff
 from barograph.transport.mqtt.bridge_commands import BridgeCommands
+from barograph.transport.mqtt.bridge_intake import BridgeIntake
+from barograph.transport.mqtt.bridge_line import (
+    CONNECT_SECONDS_MAX,
+    Line,
+    NotNow,
+    dial,
+    words_of,
+)
+from barograph.transport.mqtt.bridge_options import BridgeOptions
 from barograph.transport.mqtt.bridge_state import BridgeState
-from barograph.transport.mqtt.broker_address import BrokerAddress
+from barograph.transport.mqtt.bridge_subscription import BridgeSubscription
+from barograph.transport.mqtt.bridge_user import BridgeUser
 from barograph.transport.mqtt.handover import Handover, Handovers
-from barograph.transport.mqtt.peer import HeldSocket
-from barograph.transport.mqtt.readings import MqttIngest, Publisher, Taken
+from barograph.transport.mqtt.readings import MqttIngest, Publisher
 from barograph.transport.mqtt.rights import Rights
 from barograph.transport.mqtt.topics import Topics
+from barograph.transport.mqtt.waiting import Waiting
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +57,6 @@ _THREADS = 4
 _TOPICS_MAX = 20_000
 """Topics whose series are remembered; only a cache. All devices of the broker come through here."""
 _KEEP_ALIVE_SECONDS = 30
-_CONNECT_SECONDS_MAX = 10.0
 _TICK_SECONDS = 1.0
 _PAUSE_SECONDS_FIRST = 0.5
 _PAUSE_SECONDS_MAX = 30.0
@@ -63,61 +64,6 @@ _LASTING_SECONDS = 10.0
 """A connection that lasted so long was a success: the pause after it is a short one."""
 _GRACE_SECONDS = 10.0
 _SAY_SECONDS = 60.0
-_FOREVER_SECONDS = 0xFFFF_FFFE
-
-
-@dataclass(frozen=True, slots=True)
-class BridgeOptions:
-    """The settings of the bridge."""
-
-    broker: BrokerAddress
-    tls: ssl.SSLContext | None = None
-    """Given where the address asks for TLS."""
-    user: str = ""
-    """Whose the messages are: the name of a user; empty: nobody's."""
-    group: str = ""
-    """Of the shared subscription, as set; empty: one for all that use this catalog."""
-    default_group: str = "barograph"
-    """That one."""
-    first: bool = True
-    """Whether this process takes the messages where the broker can give them to each only."""
-    session_seconds: int = 0
-    """How long the broker shall keep our session while we are away (5.0)."""
-
-
-class _NotNow(Exception):
-    """Why there is no connection, in words for the log and `/readyz`."""
-
-
-class _Line(HeldSocket):
-    """The socket to the broker."""
-
-    def __init__(self, bridge: "_Host") -> None:
-        super().__init__()
-        self._bridge = bridge
-
-    def data_received(self, data: bytes) -> None:
-        self._bridge.received(self, data)
-
-    def pause_writing(self) -> None:
-        super().pause_writing()
-        self._bridge.writable(room=False)
-
-    def resume_writing(self) -> None:
-        super().resume_writing()
-        self._bridge.writable(room=True)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        super().connection_lost(exc)
-        self._bridge.lost()
-
-
-class _Host(Protocol):
-    """What a line tells the bridge."""
-
-    def received(self, line: _Line, data: bytes) -> None: ...
-    def writable(self, *, room: bool) -> None: ...
-    def lost(self) -> None: ...
 
 
 class MqttBridge:
@@ -136,27 +82,28 @@ class MqttBridge:
     ) -> None:
         """Raises `ValueError` where the limits contradict the engine's."""
         self._core = core
-        self._access = access
-        self._topics = topics
+        self._user = BridgeUser(core, access, options.user)
         self._state = state
         self._arrivals = arrivals
         self._options = options
         rights = Rights(access, topics, auto_create=auto_create)
         self._ingest = MqttIngest(core, access, rights, topics)
+        self._intake = BridgeIntake(self._ingest, arrivals)
         self._client = Client(
             MqttLimits(
                 packet_bytes_max=core.limits.mqtt_packet_bytes_max,
                 first_packet_bytes_max=core.limits.mqtt_first_packet_bytes_max,
-                connect_seconds_max=_CONNECT_SECONDS_MAX,
+                connect_seconds_max=CONNECT_SECONDS_MAX,
                 receive_maximum=core.limits.mqtt_bridge_receive_max,
                 topic_alias_maximum=0,  # plain packets are read faster than short ones
                 permitted_topics_max=_TOPICS_MAX,
             )
         )
+        self._subscription = BridgeSubscription(self._client, topics, state, options)
         self._commands = BridgeCommands(core, self._client)
         self._publisher = Publisher(STRANGER_NAME, _TOPICS_MAX)
         self._generation = -1
-        self._line: _Line | None = None
+        self._line: Line | None = None
         self._closed = Closed(Reason.UNSPECIFIED_ERROR, "")
         """How the last connection ended."""
         self._refused = ""
@@ -169,11 +116,8 @@ class MqttBridge:
         """What the broker speaks, as far as we know."""
         self._since = 0.0
         """When we began to get messages on it."""
-        self._filters: list[str] = []
-        """What we ask for on it."""
         self._backoff = Backoff(_PAUSE_SECONDS_FIRST, _PAUSE_SECONDS_MAX)
-        self._stop = asyncio.Event()
-        self._woken = asyncio.Event()
+        self._waiting = Waiting()
         self._said = ""
         self._said_at = -_SAY_SECONDS
         self._said_large_at = -_SAY_SECONDS
@@ -185,22 +129,22 @@ class MqttBridge:
             self._loop, self._threads = asyncio.get_running_loop(), threads
             self._handovers = Handovers(self._core, self._ingest, threads, self._settled)
             unwatch = self._core.commands.watch(self._commanded_on_thread)
-            while not self._stop.is_set():
+            while not self._waiting.ended():
                 try:
                     trouble = await self._connection()
-                except _NotNow as error:
+                except NotNow as error:
                     trouble = str(error)
                 except Exception:
                     # Whatever defect this is, the rest of the program must outlive it.
                     logger.exception("the bridge failed")
                     trouble = "the bridge failed; the log has the details"
-                if self._stop.is_set():
+                if self._waiting.ended():
                     break
                 if self._since and time.monotonic() - self._since > _LASTING_SECONDS:
                     self._backoff.reset()
                 pause = self._backoff.pause()
                 self._complain(trouble, pause)
-                await self._pause(pause)
+                await self._waiting.pause(pause)
             unwatch()
             await self._finish()
         self._arrivals.close()
@@ -208,15 +152,14 @@ class MqttBridge:
 
     def stop(self) -> None:
         """Read no more, finish what came in, then end."""
-        self._stop.set()
-        self._woken.set()
+        self._waiting.end()
 
     # A connection.
 
     async def _connection(self) -> str:
-        """One connection, from its opening to its end; returns why it ended, raises `_NotNow`."""
+        """One connection, from its opening to its end; returns why it ended, raises `NotNow`."""
         self._since = 0.0
-        name = await self._publisher_name()
+        name = await self._user.publisher_name()
         if name != self._publisher.name:
             self._publisher = Publisher(name, _TOPICS_MAX)
         self._generation = self._core.registry.generation
@@ -224,10 +167,10 @@ class MqttBridge:
         if self._version == V3:
             if not answered:
                 self._version = V5
-        elif not self._stop.is_set() and await self._is_older(answered=answered):
+        elif not self._waiting.ended() and await self._is_older(answered=answered):
             self._version = V3
             await self._speak(V3)
-        return _words_of(self._closed)
+        return words_of(self._closed)
 
     async def _is_older(self, *, answered: bool) -> bool:
         """Whether the broker does not know 5.0, after a connection in it ended.
@@ -237,24 +180,9 @@ class MqttBridge:
         """
         if answered:
             return self._closed.reason is Reason.UNSUPPORTED_PROTOCOL_VERSION
-        if not await self._speak(V3, probe=True) or self._stop.is_set():
+        if not await self._speak(V3, probe=True) or self._waiting.ended():
             return False
-        return not await self._speak(V5) and not self._stop.is_set()
-
-    async def _publisher_name(self) -> str:
-        """Who the messages are from, as `MqttAccess` knows them."""
-        name = self._options.user
-        if not name:
-            return STRANGER_NAME
-        try:
-            user = await asyncio.to_thread(self._core.catalog.users.find, name)
-        except BarographError as error:
-            raise _NotNow(str(error)) from None
-        if user is None:
-            raise _NotNow(f"there is no user {name!r} (mqtt_bridge_user)")
-        if user.role == "viewer":
-            raise _NotNow(f"the user {name!r} (mqtt_bridge_user) is a viewer and writes nothing")
-        return f"user:{user.id}"
+        return not await self._speak(V5) and not self._waiting.ended()
 
     async def _speak(self, version: int, *, probe: bool = False) -> bool:
         """Connect with this version, and go on until the connection ends; `_closed` says how.
@@ -264,7 +192,7 @@ class MqttBridge:
         broker, client = self._options.broker, self._client
         self._answered, self._refused, self._probe = False, "", probe
         self._closed = Closed(Reason.UNSPECIFIED_ERROR, "the broker closed the connection")
-        line = await self._dial()
+        line = await dial(self, broker, self._options.tls)
         expiry = Properties(session_expiry=self._options.session_seconds)
         connect = Connect(
             version,
@@ -279,10 +207,10 @@ class MqttBridge:
         client.open(connect, time.monotonic())
         self._flush()
         try:
-            while not line.gone and not self._stop.is_set():
-                await self._sleep(_TICK_SECONDS)
+            while not line.gone and not self._waiting.ended():
+                await self._waiting.sleep(_TICK_SECONDS)
                 self._tick(line)
-            if self._stop.is_set():
+            if self._waiting.ended():
                 await self._leave(line)
         finally:
             line.abort()
@@ -290,20 +218,7 @@ class MqttBridge:
             self._see_to(line, client.lost(), 0)
         return self._answered
 
-    async def _dial(self) -> _Line:
-        broker = self._options.broker
-        try:
-            async with asyncio.timeout(_CONNECT_SECONDS_MAX):
-                _, line = await self._loop.create_connection(
-                    lambda: _Line(self), broker.host, broker.port, ssl=self._options.tls
-                )
-        except TimeoutError:
-            raise _NotNow(f"no answer within {_CONNECT_SECONDS_MAX:.0f} s") from None
-        except (OSError, UnicodeError) as error:
-            raise _NotNow(_words(error, broker)) from None
-        return line
-
-    def _tick(self, line: _Line) -> None:
+    def _tick(self, line: Line) -> None:
         self._see_to(line, self._client.tick(time.monotonic(), listening=not line.held), 0)
         self._check_user()
         self._flush()
@@ -315,28 +230,27 @@ class MqttBridge:
         if generation == self._generation:
             return
         self._generation = generation
-        who = self._access.principal(self._publisher.name)
-        if who is None or who.role == "viewer":
+        if not self._user.may_write(self._publisher.name):
             self._refused = "the user of mqtt_bridge_user is no more, or may not write"
             self._client.disconnect()
 
-    async def _leave(self, line: _Line) -> None:
+    async def _leave(self, line: Line) -> None:
         """Let what came in be stored and acknowledged, then say goodbye. The session stays."""
         line.hold()
-        await self._until(lambda: line.gone or not len(self._handovers))
+        await self._waiting.until(lambda: line.gone or not len(self._handovers), _GRACE_SECONDS)
         self._client.disconnect()
         self._flush()
-        await self._until(lambda: line.gone)
+        await self._waiting.until(lambda: line.gone, _GRACE_SECONDS)
 
     async def _finish(self) -> None:
         """What is still to be stored is tried for a while more, then left to the broker."""
-        await self._until(lambda: not len(self._handovers))
+        await self._waiting.until(lambda: not len(self._handovers), _GRACE_SECONDS)
         self._handovers.give_up()
-        await self._until(lambda: not len(self._handovers))
+        await self._waiting.until(lambda: not len(self._handovers), _GRACE_SECONDS)
 
     # For the line.
 
-    def received(self, line: _Line, data: bytes) -> None:
+    def received(self, line: Line, data: bytes) -> None:
         self._answered = True
         self._check_user()
         self._see_to(line, self._client.feed(data, time.monotonic()), len(data))
@@ -350,11 +264,11 @@ class MqttBridge:
             self._client.pause()
 
     def lost(self) -> None:
-        self._woken.set()
+        self._waiting.wake()
 
     # Events of the engine.
 
-    def _see_to(self, line: _Line, events: Sequence[ClientEvent], size: int) -> None:
+    def _see_to(self, line: Line, events: Sequence[ClientEvent], size: int) -> None:
         for event in events:
             match event:
                 case Batch():
@@ -376,49 +290,10 @@ class MqttBridge:
                     if self._refused:
                         self._closed = Closed(Reason.UNSPECIFIED_ERROR, self._refused)
 
-    def _take(self, line: _Line, messages: Batch, size: int) -> None:
-        publishes = messages.publishes
-        if any(one[2] & RETAIN for one in publishes):
-            publishes = [one for one in publishes if not one[2] & RETAIN]
-        arrivals: list[int] = []
-        if any(one[2] & DUP for one in publishes):
-            taken = self._read_each(publishes, arrivals)
-        else:
-            taken = self._read(publishes, arrivals)
-        self._arrivals.note(publishes, arrivals)
+    def _take(self, line: Line, messages: Batch, size: int) -> None:
+        taken = self._intake.take(self._publisher, messages.publishes)
         line.owe(size)
         self._handovers.begin(Handover(self._publisher, taken, line, messages, size))
-
-    def _read(self, publishes: Sequence[Published], arrivals: list[int]) -> Taken:
-        """The readings. A message that no decoder was made for must not stop those behind it."""
-        try:
-            return self._ingest.take(self._publisher, publishes, arrivals)
-        except Exception:
-            arrivals.clear()
-            if len(publishes) > 1:
-                return self._read_each(publishes, arrivals)
-            logger.exception("a message to %r is left out", publishes[0][0][:80])
-            arrivals.append(0)
-            return Taken(refused={0: Reason.PAYLOAD_FORMAT_INVALID})
-
-    def _read_each(self, publishes: Sequence[Published], arrivals: list[int]) -> Taken:
-        """The readings of messages that cannot be read together."""
-        whole = Taken()
-        for i, one in enumerate(publishes):
-            arrival = self._arrivals.of(one)
-            if arrival is None:
-                came: list[int] = []
-                part = self._read([one], came)
-            else:
-                came = [arrival]
-                part = self._ingest.take_again(self._publisher, one, arrival)
-            arrivals += came
-            whole.messages += part.messages
-            whole.batches += part.batches
-            if part.refused:
-                whole.refused[i] = part.refused[0]
-            whole.unfinished += [(i, *what[1:]) for what in part.unfinished]
-        return whole
 
     def _settled(self, handovers: list[Handover]) -> None:
         """The readings are stored, or cannot be now: acknowledge them, or let them come again."""
@@ -436,49 +311,23 @@ class MqttBridge:
                     self._arrivals.acknowledged(handover.messages.publishes)
                 client.acknowledge(handover.messages, now)
         self._flush()
-        self._woken.set()
+        self._waiting.wake()
 
     def _subscribe(self, event: Connected) -> None:
         self._arrivals.resume(present=event.session_present)
-        options = Options(qos=1, retain_handling=2 if self._client.version == V5 else 0)
-        self._filters = self._wanted(event)
-        stale = self._state.filters.difference(self._filters)
-        if stale and event.session_present:
-            self._client.unsubscribe(sorted(stale))
-        if self._filters:
-            self._client.subscribe([(one, options) for one in self._filters])
-        else:
+        if not self._subscription.ask(event):
             self._ready("the first worker takes the messages, for the broker cannot share them out")
 
-    def _wanted(self, event: Connected) -> list[str]:
-        group = self._options.group
-        if self._client.version == V5:
-            shared = event.properties.shared_available != 0
-            if group and not shared:
-                logger.warning(
-                    "the MQTT broker has no shared subscriptions: mqtt_bridge_group does nothing"
-                )
-            group = (group or self._options.default_group) if shared else ""
-        if not group and not self._options.first:
-            return []
-        prefix = f"$share/{group}/" if group else ""
-        return [prefix + one for one in self._topics.filters()]
-
     def _subscribed(self, event: Subscribed) -> None:
-        for name, reason in zip(self._filters, event.reasons, strict=False):
-            if reason >= FAILURE:
-                self._refused = f"the broker refuses the subscription to {name} (0x{reason:02X})"
-                self._client.disconnect()
-                return
-            if not reason:
-                logger.warning(
-                    "the MQTT broker grants %s at QoS 0 only: messages may be lost", name
-                )
-        self._ready(", ".join(self._filters))
+        self._refused = self._subscription.refusal(event)
+        if self._refused:
+            self._client.disconnect()
+        else:
+            self._ready(", ".join(self._subscription.filters))
 
     def _ready(self, what: str) -> None:
         """Everything is set up on this connection."""
-        self._state.asked_for(self._filters)
+        self._state.asked_for(self._subscription.filters)
         self._since = time.monotonic()
         self._commands.publish_waiting(self._since)
         telemetry = self._core.telemetry
@@ -536,46 +385,8 @@ class MqttBridge:
                 pause,
             )
 
-    async def _pause(self, seconds: float) -> None:
-        """Wait; `stop` ends it."""
-        until = time.monotonic() + seconds
-        while not self._stop.is_set() and (left := until - time.monotonic()) > 0:
-            await self._sleep(left)
-
-    async def _sleep(self, seconds: float) -> None:
-        """Wait, but not once something happened that the caller must look at."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._woken.wait()
-        self._woken.clear()
-
-    async def _until(self, done: Callable[[], bool]) -> None:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_GRACE_SECONDS):
-                while not done():
-                    await self._sleep(_GRACE_SECONDS)
-
 
 def _complain(done: Future[None]) -> None:
     error = done.exception()
     if error is not None:
         logger.error("it could not be noted that the broker has a command: %s", error)
-
-
-def _words(error: Exception, broker: BrokerAddress) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"its certificate is not trusted: {error.verify_message} (see mqtt_bridge_ca)"
-    if isinstance(error, ssl.SSLError):
-        return f"no TLS there ({error.reason or error}): is {broker.port} its port for mqtts?"
-    return getattr(error, "strerror", None) or str(error)
-
-
-def _words_of(end: Closed) -> str:
-    if end.reason is Reason.SESSION_TAKEN_OVER:
-        return (
-            "another client came with our client identifier: give each Barograph a "
-            "mqtt_bridge_client_id of its own"
-        )
-    if end.reason is Reason.UNSPECIFIED_ERROR:
-        return end.message
-    return f"{end.message} ({end.reason.name.lower().replace('_', ' ')})"

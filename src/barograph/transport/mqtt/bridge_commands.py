@@ -8,7 +8,8 @@ import logging
 from collections.abc import Callable
 
 from barograph.domain.command import Command
-from barograph.mqtt.client import Client, Confirmed
+from barograph.mqtt.client import Client
+from barograph.mqtt.client_events import Confirmed
 from barograph.mqtt.reason import FAILURE
 from barograph.services.core import Core
 from barograph.transport.mqtt.commanding import command_message
@@ -28,10 +29,12 @@ class BridgeCommands:
         """Number of a message to the command's id. The engine sends again what was not confirmed."""
 
     def publish(self, command: Command, now: float) -> None:
-        """Give the broker a command, unless it is being given already.
+        """Give the broker a command, unless it is being given already, or was called off.
 
         One that finds no room in the engine's queue goes with the next connection.
         """
+        if command.cancelled_time is not None:
+            return
         device = self._core.registry.device(command.device_id)
         if device is None or command.id in self._under_way.values():
             return

@@ -30,7 +30,10 @@ class Commanding:
         self._broker = broker
 
     def publish(self, command: Command, now: float) -> None:
-        """Publish a new command."""
+        """Publish a new command, or withdraw one that was called off."""
+        if command.cancelled_time is not None:
+            self._broker.withdraw(command.id)
+            return
         device = self._core.registry.device(command.device_id)
         if device is not None:
             topic, payload, properties = command_message(device, command, self._core.clock())

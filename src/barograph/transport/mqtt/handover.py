@@ -23,8 +23,12 @@ _OVERLOADED_SECONDS = 0.05
 _RETRY_SECONDS_MAX = 5.0
 _FEW = 32
 _GATHER_SECONDS = 0.01
-"""Where more than a few clients send, each now and then, their messages are committed at most so
-often: a commit costs as much as many messages. Who waits for each answer is not kept waiting."""
+"""Where more than a few clients send, their messages are committed at most so often: a commit costs
+as much as many messages. Who waits for each answer is not kept waiting."""
+_GATHER_SELDOM_SECONDS = 0.04
+"""The same where all of them had their last answer long ago, for they send now and then."""
+_SELDOM_SECONDS = 0.25
+"""How long ago that is."""
 
 
 @dataclass(slots=True, eq=False)
@@ -62,7 +66,8 @@ class Handovers:
         self._threads = threads
         self._settled = settled
         self._loop = asyncio.get_running_loop()
-        self._waking = False
+        self._waking: asyncio.Handle | None = None
+        self._waking_at = 0.0
         self._woke_at = 0.0
         self._recent: deque[HeldSocket | None] = deque(maxlen=_FEW)
         self._open: set[Handover] = set()
@@ -112,20 +117,25 @@ class Handovers:
         except Unavailable as error:
             self._again(handover, self._submit, error)
             return
-        few = handover.peer in self._recent
-        self._recent.append(handover.peer)
-        if self._waking:
-            return
-        self._waking = True
-        pause = 0.0 if few else self._woke_at + _GATHER_SECONDS - self._loop.time()
-        if pause > 0:
-            self._loop.call_later(pause, self._wake)
+        peer, now = handover.peer, self._loop.time()
+        due = now
+        if peer not in self._recent:
+            seldom = peer is not None and now - peer.answered_at > _SELDOM_SECONDS
+            due = self._woke_at + (_GATHER_SELDOM_SECONDS if seldom else _GATHER_SECONDS)
+        self._recent.append(peer)
+        if self._waking is not None:
+            if due >= self._waking_at:
+                return
+            self._waking.cancel()
+        self._waking_at = due
+        if due > now:
+            self._waking = self._loop.call_at(due, self._wake)
         else:
             # What else this turn of the loop brings shall make one group with it.
-            self._loop.call_soon(self._wake)
+            self._waking = self._loop.call_soon(self._wake)
 
     def _wake(self) -> None:
-        self._waking = False
+        self._waking = None
         self._woke_at = self._loop.time()
         self._core.writer.wake()
 
@@ -139,9 +149,11 @@ class Handovers:
             for handover in handovers:
                 self._again(handover, self._submit, error)
             return
-        telemetry = self._core.telemetry
+        telemetry, now = self._core.telemetry, self._loop.time()
         for handover in handovers:
             self._close(handover)
+            if handover.peer is not None:
+                handover.peer.answered_at = now
             telemetry.mqtt_messages += handover.taken.messages - len(handover.taken.refused)
         self._settled(handovers)
 

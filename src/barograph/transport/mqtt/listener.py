@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from barograph.domain.command import Command
-from barograph.domain.errors import BarographError, ConfigurationError
+from barograph.domain.errors import ConfigurationError
 from barograph.domain.limits import Limits
 from barograph.mqtt import (
     Batch,
@@ -26,17 +26,16 @@ from barograph.mqtt import (
     Event,
     MqttLimits,
     Output,
-    Reason,
     Snapshot,
-    State,
 )
 from barograph.mqtt.journal import SessionEnded, SessionKey
-from barograph.mqtt.packets import Connect
 from barograph.mqtt.session import Link
 from barograph.services.core import Core
-from barograph.transport.http.access import is_loopback
-from barograph.transport.mqtt.access import Admission, MqttAccess, reason_of
+from barograph.transport.http.places import Places
+from barograph.transport.mqtt.access import MqttAccess
+from barograph.transport.mqtt.admissions import Admissions
 from barograph.transport.mqtt.commanding import Commanding
+from barograph.transport.mqtt.giving_away import Taking
 from barograph.transport.mqtt.handover import Handover, Handovers
 from barograph.transport.mqtt.peer import Peer
 from barograph.transport.mqtt.readings import MqttIngest, Publisher
@@ -53,8 +52,6 @@ _THREADS = 4
 _SWEEP_SECONDS = 0.25
 _ENFORCE_SECONDS = 1.0
 """How often sockets are looked at that take nothing; there may be thousands."""
-_CREDENTIALS_SECONDS = 30.0
-"""How often credentials that may expire are looked at; revoked ones are noticed at once."""
 _UNSTORED_CHANGES_MAX = 50_000
 _GRACE_SECONDS = 10.0
 _TLS_HANDSHAKE_SECONDS = 10.0
@@ -85,34 +82,44 @@ class MqttListener:
         self._broker = Broker(rights, _limits(core.limits))
         self._commanding = Commanding(core, topics, self._broker)
         self._peers: dict[Link, Peer] = {}
-        self._addresses: Counter[str] = Counter()
-        self._admissions: dict[Peer, Admission] = {}
+        self._places = Places(core.limits)
         self._waiting: Counter[Link] = Counter()
         """How many outputs of a connection wait for the storage."""
         self._generation = core.registry.generation
-        self._looked_at = 0.0
         # The engine's clock: it must not jump while the program runs, and go on over a restart.
         self._epoch = core.clock() / 1e6 - time.monotonic()
-        self._started = self._told_at = self._enforced_at = self._now()
+        self._started = self._told_at = self._enforced_at = self.now()
         self._stopping: asyncio.Event | None = None
         self._held: list[Peer] = []
         self._said_full = -_SAY_SECONDS
 
     async def run(
-        self, sockets: Sequence[socket.socket], tls_sockets: Sequence[socket.socket] = ()
+        self,
+        sockets: Sequence[socket.socket],
+        tls_sockets: Sequence[socket.socket] = (),
+        taking: socket.socket | None = None,
     ) -> None:
         """Serve until `stop`, then commit and acknowledge what came in, and close.
 
-        `tls_sockets` are served with the certificate, which there must be then.
+        `tls_sockets` are served with the certificate, which there must be then; from `taking` come
+        the WebSocket connections that other processes give away (`giving_away.py`).
         """
         loop = self._loop = asyncio.get_running_loop()
         stopping = self._stopping = asyncio.Event()
         self._progress = asyncio.Event()
         with ThreadPoolExecutor(_THREADS, "barograph-mqtt") as self._threads:
             self._handovers = Handovers(self._core, self._ingest, self._threads, self._settled)
+            self._admissions = Admissions(
+                self._access,
+                self._ingest,
+                self._broker,
+                self._core.telemetry,
+                self._threads,
+                self,
+            )
             self._storage.start(self._stored_on_thread)
-            self._broker.restore(self._restored(), self._now())
-            self._carry_out()
+            self._broker.restore(self._restored(), self.now())
+            self.carry_out()
             servers = [
                 await loop.create_server(lambda: Peer(self), sock=one, backlog=_BACKLOG)
                 for one in sockets
@@ -128,12 +135,15 @@ class MqttListener:
                 )
                 for one in tls_sockets
             ]
+            given = None if taking is None else Taking(taking, self.websocket)
             sweeper = asyncio.create_task(self._sweep())
             unwatch = self._core.commands.watch(self._commanded_on_thread)
             try:
                 await stopping.wait()
             finally:
                 unwatch()
+                if given is not None:
+                    given.close()
                 for server in servers:
                     server.close()
                 await self._end()
@@ -144,8 +154,7 @@ class MqttListener:
 
         It gets the request as its first bytes.
         """
-        # Few servers have such clients, and the library takes its time and memory to load.
-        from barograph.transport.mqtt.websocket import WebSocketLine  # noqa: PLC0415
+        from barograph.transport.mqtt.websocket import WebSocketLine  # noqa: PLC0415  # few need it
 
         return WebSocketLine(lambda: Peer(self), self._core.limits.mqtt_packet_bytes_max)
 
@@ -168,45 +177,36 @@ class MqttListener:
     # For the peers: see `peer.Host`.
 
     def opened(self, peer: Peer) -> Connection | None:
-        limits, address = self._core.limits, peer.address
-        if (
-            (self._stopping is not None and self._stopping.is_set())
-            or len(self._peers) >= limits.connections_max
-            or (
-                self._addresses[address] >= limits.address_connections_max
-                and not is_loopback(address)
-            )
-        ):
+        if self._stopping is not None and self._stopping.is_set():
+            return None
+        if not self._places.take(peer.address):
             self._say_full()
             return None
-        self._addresses[address] += 1
-        connection = Connection(self._broker, self._now())
+        connection = Connection(self._broker, self.now())
         self._peers[connection] = peer
         self._core.telemetry.mqtt_connections = len(self._peers)
         return connection
 
     def received(self, peer: Peer, data: bytes) -> None:
         assert peer.connection is not None
-        self._see_to(peer, peer.connection.feed(data, self._now()), len(data))
-        self._carry_out()
+        self.see_to(peer, peer.connection.feed(data, self.now()), len(data))
+        self.carry_out()
 
     def writable(self, peer: Peer, *, room: bool) -> None:
         assert peer.connection is not None
         if room:
-            peer.connection.resume(self._now())
-            self._carry_out()
+            peer.connection.resume(self.now())
+            self.carry_out()
         else:
             peer.connection.pause()
 
     def lost(self, peer: Peer) -> None:
         connection = peer.connection
         assert connection is not None
-        self._addresses[peer.address] -= 1
-        if not self._addresses[peer.address]:
-            del self._addresses[peer.address]
-        self._admissions.pop(peer, None)
-        connection.lost(self._now())
-        self._carry_out()
+        self._places.give_back(peer.address)
+        self._admissions.forget(peer)
+        connection.lost(self.now())
+        self.carry_out()
         self._peers.pop(connection, None)
         self._core.telemetry.mqtt_connections = len(self._peers)
         end = connection.end_reason
@@ -214,15 +214,18 @@ class MqttListener:
             self._core.presence.closed(device_id, "" if end is None else end.message)
         self._progress.set()
 
-    # Events of the engine.
+    # For the admissions, too: see `admissions.Host`.
 
-    def _see_to(self, peer: Peer, events: Sequence[Event], size: int) -> None:
+    def now(self) -> float:
+        return self._epoch + time.monotonic()
+
+    def see_to(self, peer: Peer, events: Sequence[Event], size: int) -> None:
         for event in events:
             match event:
                 case Batch():
                     self._take(peer, event, size)
                 case ConnectRequest(connect):
-                    self._ask(peer, connect)
+                    self._admissions.ask(peer, connect)
                 case Closed(reason, message):
                     logger.debug("MQTT %s: %s (0x%02X)", peer.address, message, reason)
 
@@ -234,7 +237,7 @@ class MqttListener:
 
     def _settled(self, handovers: list[Handover]) -> None:
         """The readings are stored, or refused: let the engine route and acknowledge them."""
-        now = self._now()
+        now = self.now()
         for handover in handovers:
             self._core.telemetry.mqtt_messages_refused += len(handover.taken.refused)
             peer = handover.peer
@@ -242,65 +245,17 @@ class MqttListener:
                 continue
             peer.owe(-handover.size)
             peer.connection.acknowledge(handover.messages, now, handover.taken.refused)
-        self._carry_out()
+        self.carry_out()
         self._progress.set()
-
-    def _ask(self, peer: Peer, connect: Connect) -> None:
-        """Answer CONNECT: at once where memory knows the credential, else by a thread."""
-        try:
-            admission = self._access.quick(connect, peer.address, peer.headers)
-        except BarographError as error:
-            self._refuse(peer, error)
-            return
-        if admission is not None:
-            self._admit(peer, admission)
-            return
-        peer.hold()
-        work = self._threads.submit(self._access.slow, connect, peer.address)
-        work.add_done_callback(
-            lambda done: self._loop.call_soon_threadsafe(self._checked, peer, done)
-        )
-
-    def _checked(self, peer: Peer, work: Future[Admission]) -> None:
-        connection = peer.connection
-        assert connection is not None
-        if connection.state is State.ASKING:
-            error = work.exception()
-            if error is None:
-                self._admit(peer, work.result())
-            elif isinstance(error, BarographError):
-                self._refuse(peer, error)
-            else:
-                logger.error("an MQTT client could not be let in", exc_info=error)
-                self._see_to(peer, connection.refuse(Reason.UNSPECIFIED_ERROR, self._now()), 0)
-            self._carry_out()
-        peer.let_go()
-
-    def _admit(self, peer: Peer, admission: Admission) -> None:
-        assert peer.connection is not None
-        peer.publisher = Publisher(admission.name)
-        peer.publisher.devices = set()
-        self._admissions[peer] = admission
-        self._core.telemetry.mqtt_connects += 1
-        kind, _, number = admission.name.partition(":")
-        if kind == "device":
-            self._ingest.stands_for(peer.publisher, int(number))
-        self._see_to(peer, peer.connection.accept(admission.name, self._now()), 0)
-
-    def _refuse(self, peer: Peer, error: BarographError) -> None:
-        assert peer.connection is not None
-        logger.debug("MQTT %s is not let in: %s", peer.address, error)
-        self._core.telemetry.mqtt_connects_refused += 1
-        self._see_to(peer, peer.connection.refuse(reason_of(error), self._now(), str(error)), 0)
 
     # Effects of the engine.
 
-    def _carry_out(self) -> None:
+    def carry_out(self) -> None:
         """Store and send what the engine asks for.
 
         Bytes wait for the changes that they belong to, and for bytes before them.
         """
-        while (effects := self._broker.take(self._now())) is not None:
+        while (effects := self._broker.take(self.now())) is not None:
             outputs = effects.outputs
             if effects.changes or any(self._waiting[one.connection] for one in outputs):
                 self._waiting.update(one.connection for one in outputs)
@@ -320,7 +275,7 @@ class MqttListener:
 
     def _listening(self, key: SessionKey) -> None:
         """A client subscribed or came back: give it the commands that wait for it."""
-        devices = self._commanding.listening(key, self._now())
+        devices = self._commanding.listening(key, self.now())
         link = self._broker.link(key)
         peer = None if link is None else self._peers.get(link)
         if peer is not None:
@@ -332,8 +287,8 @@ class MqttListener:
             self._loop.call_soon_threadsafe(self._commanded, command)
 
     def _commanded(self, command: Command) -> None:
-        self._commanding.publish(command, self._now())
-        self._carry_out()
+        self._commanding.publish(command, self.now())
+        self.carry_out()
 
     def _stored_on_thread(self, groups: list[list[Output]]) -> None:
         self._loop.call_soon_threadsafe(self._stored, groups)
@@ -355,14 +310,11 @@ class MqttListener:
 
     # Time.
 
-    def _now(self) -> float:
-        return self._epoch + time.monotonic()
-
     async def _sweep(self) -> None:
         """See to what is due, for ever."""
         while True:
             await asyncio.sleep(_SWEEP_SECONDS)
-            now = self._now()
+            now = self.now()
             due = self._broker.next_deadline()
             if due is not None and due <= now:
                 self._broker.tick(now)
@@ -370,10 +322,8 @@ class MqttListener:
             if changed:
                 self._generation = self._core.registry.generation
                 self._broker.rights_changed()
-            if changed or now - self._looked_at > _CREDENTIALS_SECONDS:
-                self._looked_at = now
-                self._end_invalid(now)
-            self._carry_out()
+            self._admissions.look(now, changed=changed)
+            self.carry_out()
             if now - self._enforced_at > _ENFORCE_SECONDS:
                 self._enforced_at = now
                 for peer in tuple(self._peers.values()):
@@ -388,25 +338,17 @@ class MqttListener:
         telemetry, counts = self._core.telemetry, self._broker.counts()
         telemetry.mqtt_sessions, telemetry.mqtt_subscriptions, telemetry.mqtt_retained = counts
         telemetry.mqtt_queued_changes = self._storage.backlog
-        telemetry.mqtt_sent = self._broker.delivered
-        telemetry.mqtt_dropped = self._broker.counters["messages_dropped"]
+        telemetry.mqtt_sent = self._broker.routing.delivered
+        telemetry.mqtt_dropped = self._broker.routing.counters["messages_dropped"]
         for topic, value in system_topics(telemetry, now - self._started).items():
             self._broker.publish(topic, str(value).encode(), now)
-        self._carry_out()
-
-    def _end_invalid(self, now: float) -> None:
-        """End the connections whose credential, user or device is no more."""
-        for peer, admission in tuple(self._admissions.items()):
-            if self._access.principal(admission.name) is None:
-                self._broker.end_sessions(admission.name, now)
-            elif peer.connection is not None and not admission.holds():
-                peer.connection.end(Reason.NOT_AUTHORIZED, "the credential is no longer valid", now)
+        self.carry_out()
 
     def _hold_while_full(self) -> None:
         """Read nothing while more waits for the storage than it may."""
         full = self._storage.backlog > _UNSTORED_CHANGES_MAX
         if full and not self._held:
-            self._held = list(self._admissions)
+            self._held = self._admissions.peers()
             for peer in self._held:
                 peer.hold()
         elif self._held and not full:
@@ -438,8 +380,8 @@ class MqttListener:
         deadline = self._loop.time() + _GRACE_SECONDS
         await self._until(lambda: not len(self._handovers), deadline)
         self._handovers.give_up()
-        self._broker.shut_down(self._now())
-        self._carry_out()
+        self._broker.shut_down(self.now())
+        self.carry_out()
         await self._until(lambda: not self._peers and not self._waiting, deadline)
         for peer in tuple(self._peers.values()):
             peer.abort()

@@ -35,6 +35,8 @@ class HeldSocket(asyncio.Protocol):
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
+        self.answered_at = 0.0
+        """When something it brought was last stored; the loop's time."""
         self._holds = 0
         self._unstored = 0
         self._since: float | None = None

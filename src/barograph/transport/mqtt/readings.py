@@ -1,20 +1,20 @@
 """From published messages to the batch that is stored.
 
 The messages of one socket read make one batch. A number alone, to a topic seen before on this
-connection, costs a look-up, its conversion and three appends; a flat object of numbers, its
-decoding and as much for each of them. All else takes the way over a codec, to the same result or a
-complaint. New devices and new metrics cost a catalog transaction and so wait for `finish`, which
-runs on a thread.
+connection, costs a look-up, its conversion and three appends; a flat object of numbers, perhaps with
+their time, its decoding and as much for each of them. All else takes the way over a codec, to the
+same result or a complaint. New devices and new metrics cost a catalog transaction and so wait for
+`finish`, which runs on a thread.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
 
 from barograph.codecs import decoder_for
-from barograph.codecs.value import decode_value
+from barograph.codecs.value import decode_value, timed_number
 from barograph.domain.batch import Batch, MetricBatch
 from barograph.domain.device import Device
 from barograph.domain.errors import (
@@ -26,7 +26,7 @@ from barograph.domain.errors import (
     TooLarge,
     Unavailable,
 )
-from barograph.domain.time import MINUTE, SECOND
+from barograph.domain.time import HOUR, MINUTE, SECOND, from_number
 from barograph.domain.user import require_device
 from barograph.mqtt import RETAIN, Published, Reason
 from barograph.services.core import Core
@@ -43,8 +43,10 @@ _UNKNOWN = -1
 _NAN = float("nan")
 _decode_numbers = msgspec.json.Decoder(dict[str, float]).decode
 """Reads flat JSON objects of numbers."""
-_NOT_NUMBERS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, KeyError)
-"""What says that a payload is none: no JSON, a text in it, a time, or a metric not known yet."""
+_NOT_NUMBERS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, KeyError, ValueError)
+"""What says that a payload is none: no JSON, a text in it, a wrong time, or a metric not known yet."""
+_EXACT_TIME_BELOW = 1e17
+"""Of a time as a 64-bit float; nanoseconds are larger."""
 
 
 class Target:
@@ -141,6 +143,7 @@ class MqttIngest:
         now = self._core.clock()
         # Values without a time must not replace each other: each gets a microsecond of its own.
         last = self._last_time if self._last_time < now + SECOND else now
+        latest = now + int(self._core.limits.future_hours_max * HOUR)
         series: list[int] = []
         times: list[int] = []
         values: list[float] = []
@@ -162,16 +165,28 @@ class MqttIngest:
                     if arrivals is not None:
                         arrivals.append(last)
                     continue
+                timed = timed_number(payload, latest)
+                if timed is not None:
+                    time, value = timed
+                    series.append(target.series)
+                    times.append(time - time % target.step if target.step else time)
+                    values.append(value)
+                    if arrivals is not None:
+                        last = now if now > last else last + 1
+                        arrivals.append(last)
+                    continue
             elif target.objects and one[4] is None:
                 last = now if now > last else last + 1
                 count = len(series)
                 try:
                     numbers = _decode_numbers(payload)
+                    given = numbers.pop("ts", None)
+                    time = last if given is None else _moment(given, numbers, latest)
                     series += map(series_of(target.objects).__getitem__, numbers)
                 except _NOT_NUMBERS:
                     del series[count:]
                 else:
-                    times += [last - last % target.step if target.step else last] * len(numbers)
+                    times += [time - time % target.step if target.step else time] * len(numbers)
                     values += numbers.values()
                     if arrivals is not None:
                         arrivals.append(last)
@@ -228,7 +243,7 @@ class MqttIngest:
         kind = properties.content_type if properties is not None else None
         try:
             readings = self._decode(place, payload, kind, now)
-            known = self._known(publisher, place, readings)
+            known = self._known_or_not(publisher, place, readings)
         except BarographError as error:
             taken.refused[i] = self._refuse(place, one, error)
             return None
@@ -241,6 +256,8 @@ class MqttIngest:
 
         Raises `Unavailable`, after which it may be called again.
         """
+        if taken.unfinished:
+            self._core.registry.catch_up()
         while taken.unfinished:
             i, place, message, readings = taken.unfinished[0]
             try:
@@ -298,6 +315,17 @@ class MqttIngest:
         number = _NAN if isinstance(value, str) else value
         return MetricBatch([place.metric], [0], [now if time is None else time], [number], texts)
 
+    def _known_or_not(
+        self, publisher: Publisher, place: Place, readings: MetricBatch
+    ) -> Batch | None:
+        """None also for what another process may have allowed a moment ago."""
+        try:
+            return self._known(publisher, place, readings)
+        except (Forbidden, NotFound):
+            if self._core.registry.follows:
+                return None
+            raise
+
     def _known(self, publisher: Publisher, place: Place, readings: MetricBatch) -> Batch | None:
         if place.device is None:
             return None
@@ -340,3 +368,11 @@ class MqttIngest:
         if isinstance(error, Forbidden | NotFound):
             return Reason.NOT_AUTHORIZED
         return Reason.IMPLEMENTATION_SPECIFIC_ERROR
+
+
+def _moment(given: float, numbers: Mapping[str, float], latest: int) -> int:
+    """The time that a flat object gives beside its numbers; `ValueError` where more has to be said."""
+    time = from_number(given)
+    if not numbers or given >= _EXACT_TIME_BELOW or time > latest:
+        raise ValueError
+    return time

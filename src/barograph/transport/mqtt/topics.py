@@ -108,6 +108,11 @@ def _replied_to(levels: list[str]) -> int | None:
     return None
 
 
+def filters_of(templates: Iterable[Template]) -> list[str]:
+    """Topic filters that match every topic with readings."""
+    return list(dict.fromkeys([f"{PREFIX}#", *(one.filter for one in templates)]))
+
+
 class Topics:
     """Finds the place of a topic."""
 
@@ -129,7 +134,7 @@ class Topics:
 
     def filters(self) -> list[str]:
         """Topic filters that match every topic with readings."""
-        return list(dict.fromkeys([f"{PREFIX}#", *(one.filter for one in self._templates)]))
+        return filters_of(self._templates)
 
     def of_filter(self, topic_filter: str) -> Place | None:
         """The place below which all topics lie that match the filter; None for a wider one."""

@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 from barograph.domain.report import Report
 from barograph.services.report_document import Document
-from barograph.transport.reports.words import Words
 
 _LINES_MAX = 60
 
@@ -13,6 +12,8 @@ def composer(public_url: str) -> Callable[[Report, Document, tuple[str, ...]], t
     """Composes notices; `public_url` is how readers reach this server, or empty."""
 
     def compose(report: Report, document: Document, left_out: tuple[str, ...]) -> tuple[str, str]:
+        from barograph.transport.reports.words import Words  # noqa: PLC0415  # with Babel
+
         words = Words.of(document.language)
         lines = [words.period(document), ""]
         for section in document.sections:

@@ -19,6 +19,7 @@ PARTS_SHOWN = 60
 PARTS_MAX = 3_000
 """Buckets in the document."""
 _STATISTICS_SHOWN = 8
+_CELL_CHARS_MAX = 120
 _INK, _SOFT, _RULE, _PEN, _BAND = (
     (20, 35, 63),
     (86, 96, 121),
@@ -172,7 +173,12 @@ class _Paper:
             table.row([first, *(words.statistic(name) for name in self._shown)])
             for name, part in rows:
                 values = part.values[: len(self._shown)]
-                table.row([name, *(words.value(value) for value in values)])
+                table.row([name, *(_cell(words.value(value)) for value in values)])
+
+
+def _cell(text: str) -> str:
+    """What a cell has room for: a row is not continued on the next page."""
+    return text if len(text) <= _CELL_CHARS_MAX else text[: _CELL_CHARS_MAX - 1] + "…"
 
 
 def _named(figures: Figures) -> str:

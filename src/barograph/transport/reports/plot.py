@@ -3,7 +3,9 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from sys import float_info
 
+from barograph.domain.span import share_of, with_room
 from barograph.domain.time import DAY, HOUR, MINUTE, SECOND, parse_zone, to_datetime
 from barograph.services.report_document import Course, Document
 from barograph.transport.reports.words import Words
@@ -11,6 +13,7 @@ from barograph.transport.reports.words import Words
 Point = tuple[float, float]
 
 _LINES = 4
+_FLAT = 1e-300
 _MARKS = 6
 _MARK_STEPS = (
     *(n * MINUTE for n in (1, 2, 5, 10, 15, 30)),
@@ -48,7 +51,7 @@ def plot(
     across = width / len(course.mean)
 
     def up(value: float) -> float:
-        return round((top - value) / (top - bottom) * height, 1)
+        return round((1 - share_of(value, bottom, top)) * height, 1)
 
     lines, bands = [], []
     for run in _runs(course):
@@ -82,15 +85,14 @@ def _runs(course: Course) -> Iterator[list[tuple[int, float, float, float]]]:
 
 def _rules(low: float, high: float) -> list[float]:
     """Round values that hold `low` and `high` between them."""
-    if high - low <= abs(high) * 1e-9:
-        margin = abs(high) * 0.1 or 1.0
-        low, high = low - margin, high + margin
-    raw = (high - low) / _LINES
+    if high / 2 - low / 2 <= max(abs(high) * 1e-9, _FLAT):
+        low, high = with_room(low, high, 0.0)
+    raw = high / _LINES - low / _LINES
     size = 10.0 ** math.floor(math.log10(raw))
     step = next(n * size for n in (1, 2, 2.5, 5, 10) if n * size >= raw * (1 - 1e-9))
     first = math.floor(low / step)
     last = max(math.ceil(high / step), first + 1)
-    return [i * step for i in range(first, last + 1)]
+    return [max(-float_info.max, min(i * step, float_info.max)) for i in range(first, last + 1)]
 
 
 def _marks(course: Course, document: Document, width: float) -> tuple[tuple[float, str], ...]:

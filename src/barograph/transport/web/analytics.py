@@ -7,13 +7,20 @@ from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.datastructures import FormData
 
-from barograph.domain.errors import BarographError, InvalidInput
+from barograph.domain.errors import BarographError
 from barograph.domain.job import ENDED, Job
 from barograph.domain.statistic import Statistic
 from barograph.domain.time import parse_moment
 from barograph.services.core import Core
-from barograph.transport.web.answers import LINES_MAX, Asked
-from barograph.transport.web.asking import STATISTICS, address_of, offered, question_of, sent
+from barograph.transport.web.answers import LINES_MAX, Asked, parts
+from barograph.transport.web.asking import (
+    STATISTICS,
+    address_of,
+    offered,
+    question_of,
+    require_subject,
+    sent,
+)
 from barograph.transport.web.language import marked
 from barograph.transport.web.mistakes import MISTAKES, message_of
 from barograph.transport.web.plots import draw_bars, draw_lines
@@ -54,52 +61,47 @@ def _asking(core: Core, visits: Visits, options: Mapping[str, Any]) -> APIRouter
 
     @pages.get("")
     def ask(visit: Annotated[Visit, Depends(visits.known)], request: Request) -> HTMLResponse:
-        assert visit.principal is not None
         if not request.query_params:
             return _page(core, visit, {})
         question: dict[str, Any] = {}
         try:
             question = question_of(request.query_params)
-            if not question.get("devices"):
-                raise InvalidInput.of("", marked("Choose at least one device."))
-            asked = {**question, "stats": question.get("stats", _USUAL)}
-            asked.setdefault("tz", str(visit.zone))
-            return _page(core, visit, question, _answer(core, visit, asked))
+            return _page(core, visit, question, _answer(core, visit, _whole(visit, question)))
         except MISTAKES as error:
             return _page(core, visit, question, problem=error)
 
     @pages.post("/jobs")
     def later(visit: Annotated[Visit, Depends(visits.sending)], form: Sent) -> Response:
-        assert visit.principal is not None
         question: dict[str, Any] = {}
         try:
             question = question_of(form)
-            if not question.get("devices"):
-                raise InvalidInput.of("", marked("Choose at least one device."))
-            asked = {**question, "stats": question.get("stats", _USUAL)}
-            asked.setdefault("tz", str(visit.zone))
-            job = core.jobs.ask(visit.principal, _KIND, asked)
+            job = core.jobs.ask(visit.asker, _KIND, _whole(visit, question))
         except MISTAKES as error:
             return _page(core, visit, question, problem=error)
         return RedirectResponse(f"/ui/analytics/jobs/{job.id}", 303)
 
     @pages.get("/jobs/{job_id}")
     def job(visit: Annotated[Visit, Depends(visits.known)], job_id: int) -> HTMLResponse:
-        assert visit.principal is not None
-        found = core.jobs.get(visit.principal, job_id)
-        question = found.question["question"]
+        found = core.jobs.get(visit.asker, job_id)
+        question = {**found.question["question"]}
+        question["aggregate"] = str(question.get("aggregate", True)).lower()
         answer = None
-        if found.kind == _KIND and found.status == "done" and "devices" in question:
+        if found.kind == _KIND and found.status == "done" and "device" not in question:
             answer = _of_job(core, visit, question, found.result)
         return _page(core, visit, question if found.kind == _KIND else {}, answer, job=found)
 
     @pages.post("/jobs/{job_id}/cancel")
     def cancel(visit: Annotated[Visit, Depends(visits.sending)], job_id: int) -> Response:
-        assert visit.principal is not None
-        core.jobs.cancel(visit.principal, job_id)
+        core.jobs.cancel(visit.asker, job_id)
         return RedirectResponse(f"/ui/analytics/jobs/{job_id}", 303)
 
     return pages
+
+
+def _whole(visit: Visit, question: Mapping[str, Any]) -> dict[str, Any]:
+    """The question with what the form leaves open; raises `InvalidInput` where it is of nothing."""
+    require_subject(question)
+    return {"stats": _USUAL, "tz": str(visit.zone), **question}
 
 
 def _keeping(core: Core, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
@@ -107,13 +109,12 @@ def _keeping(core: Core, visits: Visits, options: Mapping[str, Any]) -> APIRoute
 
     @pages.post("/saved")
     def save(visit: Annotated[Visit, Depends(visits.sending)], form: Sent) -> Response:
-        assert visit.principal is not None
         question: dict[str, Any] = {}
         try:
             question = question_of(form)
             name = form.get("name")
             core.dashboards.save_question(
-                visit.principal, name.strip() if isinstance(name, str) else "", question
+                visit.asker, name.strip() if isinstance(name, str) else "", question
             )
         except MISTAKES as error:
             return _page(core, visit, question, problem=error)
@@ -124,8 +125,7 @@ def _keeping(core: Core, visits: Visits, options: Mapping[str, Any]) -> APIRoute
         visit: Annotated[Visit, Depends(visits.sending)],
         question_id: int,
     ) -> Response:
-        assert visit.principal is not None
-        core.dashboards.delete_question(visit.principal, question_id)
+        core.dashboards.delete_question(visit.asker, question_id)
         return RedirectResponse("/ui/analytics#saved", 303)
 
     @pages.post("/panel")
@@ -135,13 +135,12 @@ def _keeping(core: Core, visits: Visits, options: Mapping[str, Any]) -> APIRoute
         dashboard: Annotated[int, Form()],
         kind: Annotated[str, Form()] = "line",
     ) -> Response:
-        assert visit.principal is not None
         question = question_of(form)
         try:
-            found = core.dashboards.get(visit.principal, dashboard)
+            found = core.dashboards.get(visit.asker, dashboard)
             panel = {"kind": kind, "question": question}
             core.dashboards.update(
-                visit.principal, dashboard, panels=[*found.panels, panel], revision=found.revision
+                visit.asker, dashboard, panels=[*found.panels, panel], revision=found.revision
             )
         except MISTAKES as error:
             return _page(core, visit, question, problem=error)
@@ -158,11 +157,10 @@ def _page(
     problem: BarographError | None = None,
     job: Job | None = None,
 ) -> HTMLResponse:
-    assert visit.principal is not None
     jobs = [
         one
-        for one in core.jobs.list(visit.principal, limit=50).items
-        if one.kind == _KIND and one.user_id == visit.principal.user_id
+        for one in core.jobs.list(visit.asker, limit=50).items
+        if one.kind == _KIND and one.user_id == visit.asker.user_id
     ]
     return visit.page(
         "analytics.html",
@@ -171,8 +169,7 @@ def _page(
         answer=answer,
         problem="" if problem is None else message_of(visit, problem),
         saved=[
-            (saved, address_of(saved.question))
-            for saved in core.dashboards.questions(visit.principal)
+            (saved, address_of(saved.question)) for saved in core.dashboards.questions(visit.asker)
         ],
         address=address_of(question),
         jobs=jobs[:_JOBS],
@@ -182,17 +179,16 @@ def _page(
         statistic_text=lambda name: statistic_text(visit, name),
         dashboards=[
             one
-            for one in core.dashboards.list(visit.principal)
-            if core.dashboards.may_change(visit.principal, one)
+            for one in core.dashboards.list(visit.asker)
+            if core.dashboards.may_change(visit.asker, one)
         ]
-        if answer is not None and visit.may_create
+        if answer is not None and visit.may_create and not question.get("user")
         else [],
     )
 
 
 def _answer(core: Core, visit: Visit, question: Mapping[str, Any]) -> dict[str, Any]:
-    assert visit.principal is not None
-    asked = Asked(core, visit.principal, question)
+    asked = Asked(core, visit.asker, question)
     start, end = asked.bounds()
     language, zone = visit.language, asked.question.zone
     bars = asked.question.interval is not None
@@ -203,36 +199,35 @@ def _answer(core: Core, visit: Visit, question: Mapping[str, Any]) -> dict[str, 
             plot = draw_lines(lines, start, end, language, zone)
     else:
         plot = draw_lines(asked.lines(), start, end, language, zone)
-    answers = core.analytics.devices(
-        visit.principal, [device.id for device in asked.devices], asked.question
-    )
     return {
         "plot": plot,
-        **_table(asked, answers),
-        "charted": asked.question.statistics[0].text if bars else "",
+        **_table(asked, asked.answer(visit.asker)),
+        "charted": asked.question.statistics[0].text if bars or asked.together else "",
     }
 
 
 def _of_job(
-    core: Core, visit: Visit, question: Mapping[str, Any], result: Sequence[Mapping[str, Any]]
+    core: Core, visit: Visit, question: Mapping[str, Any], result: object
 ) -> dict[str, Any]:
-    assert visit.principal is not None
-    asked = Asked(core, visit.principal, question)
+    asked = Asked(core, visit.asker, question)
     start, end = asked.bounds()
     plot = draw_lines(asked.lines(), start, end, visit.language, asked.question.zone)
-    charted = asked.question.statistics[0].text if asked.question.interval else ""
-    return {"plot": plot, **_table(asked, result), "charted": charted}
+    bucketed = asked.question.interval or asked.together
+    charted = asked.question.statistics[0].text if bucketed else ""
+    return {"plot": plot, **_table(asked, parts(result)), "charted": charted}
 
 
 def _table(asked: Asked, answers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The answer as rows: device and metric, the bucket where there is one, and the statistics."""
-    labels = {(s.device.id, s.metric): (s.label, s.unit) for s in asked.subjects}
+    labels = {
+        (one.device and one.device.id, one.metric): (one.label, one.unit) for one in asked.subjects
+    }
     names = [statistic.text for statistic in asked.question.statistics]
     rows: list[dict[str, Any]] = []
     more = 0
     for answer in answers:
         for metric, found in answer["metrics"].items():
-            label, unit = labels.get((answer["device_id"], metric), (metric, ""))
+            label, unit = labels.get((answer.get("device_id"), metric), (metric, ""))
             for one in found if isinstance(found, list) else [found]:
                 if len(rows) == _ROWS:
                     more += 1

@@ -10,7 +10,6 @@ from typing import Any
 
 from barograph.domain.batch import Reading
 from barograph.domain.device import Device
-from barograph.domain.errors import InvalidInput
 from barograph.domain.period import Interval, Period
 from barograph.domain.time import DAY, HOUR, MINUTE, SECOND, parse_moment
 from barograph.domain.user import Principal, require_device
@@ -18,7 +17,7 @@ from barograph.services.core import Core
 from barograph.services.metric_patterns import choose
 from barograph.services.questions import Question
 from barograph.transport.web.chart import Course, courses
-from barograph.transport.web.metric_views import metric_views
+from barograph.transport.web.metric_views import MetricView, metric_views
 from barograph.transport.web.plots import Line
 
 LINES_MAX = 24
@@ -41,9 +40,10 @@ _INTERVALS = (
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """One metric of one device, as it is called beside others."""
+    """One metric of one device, or of several taken together, as it is called beside others."""
 
-    device: Device
+    device: Device | None
+    """None where several are taken together."""
     metric: str
     series: int
     label: str
@@ -51,6 +51,13 @@ class Subject:
     pen: int
     text: bool
     """Whether its newest value is a text."""
+    others: tuple[int, ...] = ()
+    """The series that are taken together with `series`."""
+
+    @property
+    def group(self) -> tuple[int, ...]:
+        """All its series."""
+        return (self.series, *self.others)
 
 
 class Asked:
@@ -61,10 +68,24 @@ class Asked:
         self.core = core
         self.given = given
         self.question = core.analytics.question(given)
-        self.devices = [
-            require_device(rights, core.registry.device(ref)) for ref in given.get("devices", ())
-        ]
-        self.subjects = self._subjects()
+        self.user_id: int | None = given.get("user")
+        if self.user_id is not None:
+            core.analytics.require_user(rights, self.user_id)
+            self.devices = core.registry.devices_of_user(self.user_id)
+        else:
+            self.devices = [
+                require_device(rights, core.registry.device(ref))
+                for ref in given.get("devices", ())
+            ]
+        self.together = self.user_id is not None and self.question.aggregate
+        self.subjects = self._together() if self.together else self._subjects()
+
+    def answer(self, rights: Principal) -> Sequence[Mapping[str, Any]]:
+        """The parts of the answer: of each device, or of all in one."""
+        if self.user_id is None:
+            ids = [device.id for device in self.devices]
+            return self.core.analytics.devices(rights, ids, self.question)
+        return parts(self.core.analytics.user(rights, self.user_id, self.question))
 
     def _subjects(self) -> list[Subject]:
         found: list[Subject] = []
@@ -91,6 +112,34 @@ class Asked:
                 )
         return found
 
+    def _together(self) -> list[Subject]:
+        """One for each metric that any of the devices has."""
+        groups: dict[str, list[MetricView]] = {}
+        for device in self.devices:
+            for metric, view in metric_views(self.core, device).items():
+                groups.setdefault(metric, []).append(view)
+        found = []
+        for place, metric in enumerate(choose(self.question.metrics, groups)):
+            views = groups.get(metric)
+            if not views:
+                continue
+            series = [view.series for view in views]
+            newest = self.core.latest.of_series(series).values()
+            units = {view.unit for view in views}
+            found.append(
+                Subject(
+                    None,
+                    metric,
+                    series[0],
+                    views[0].label if len({view.label for view in views}) == 1 else metric,
+                    units.pop() if len(units) == 1 else "",
+                    place % PENS + 1,
+                    bool(newest) and all(isinstance(one.value, str) for one in newest),
+                    tuple(series[1:]),
+                )
+            )
+        return found
+
     @property
     def numbers(self) -> list[Subject]:
         """The subjects that a chart can show."""
@@ -106,7 +155,7 @@ class Asked:
         period, now = self.question.period, self.core.clock()
         start, end = period.start, period.end
         if start is None or end is None:
-            series = [subject.series for subject in self.subjects]
+            series = [one for subject in self.subjects for one in subject.group]
             extent = self.core.store.extent(series, period) if series else None
             first, last = extent or (now - DAY, now)
             start = min(first, last - SECOND) if start is None else start
@@ -121,6 +170,8 @@ class Asked:
         start, end = self.bounds()
         if self.question.interval is not None:
             return [line for line, _ in self._bucketed(self.question)]
+        if self.together:
+            return [line for line, _ in self._bucketed(self._divided(LINE_POINTS))]
         subjects = self.numbers
         drawn = courses(
             self.core.store,
@@ -138,12 +189,7 @@ class Asked:
         """The first statistic by buckets, and the buckets' starts and ends."""
         question = self.question
         if question.interval is None:
-            start, end = self.bounds()
-            text = next(
-                (text for text, length in _INTERVALS if (end - start) / length <= BARS), "1y"
-            )
-            period = Period(start, end)
-            question = replace(question, interval=Interval.parse(text), period=period)
+            question = self._divided(BARS)
         edges: dict[int, int] = {}
         lines = []
         for line, found in self._bucketed(question):
@@ -151,11 +197,20 @@ class Asked:
             edges |= found
         return lines, edges
 
+    def _divided(self, buckets: int) -> Question:
+        """The question in at most so many buckets of a pleasant length."""
+        start, end = self.bounds()
+        text = next(
+            (text for text, length in _INTERVALS if (end - start) / length <= buckets), "1y"
+        )
+        period = Period(start, end)
+        return replace(self.question, interval=Interval.parse(text), period=period)
+
     def _bucketed(self, question: Question) -> list[tuple[Line, dict[int, int]]]:
         subjects = self.numbers
         statistic = question.statistics[0]
         answers = self.core.analytics.series(
-            [[subject.series] for subject in subjects],
+            [subject.group for subject in subjects],
             replace(question, statistics=(statistic,)),
         )
         found = []
@@ -177,7 +232,7 @@ class Asked:
         """All the statistics of each subject over the whole period."""
         subjects = self.subjects[:200]
         answers = self.core.analytics.series(
-            [[subject.series] for subject in subjects], replace(self.question, interval=None)
+            [subject.group for subject in subjects], replace(self.question, interval=None)
         )
         return [
             (subject, answer)
@@ -191,20 +246,14 @@ class Asked:
         return [(subject, found.get(subject.series)) for subject in self.subjects]
 
 
+def parts(answer: Any) -> Sequence[Mapping[str, Any]]:
+    """What a question, or the job that asked it, answered: of each device, or of all in one."""
+    if isinstance(answer, Mapping):
+        found: Sequence[Mapping[str, Any]] = answer.get("devices") or [answer]
+        return found
+    return list(answer)
+
+
 def _time(text: object) -> int:
     assert isinstance(text, str)
     return parse_moment(text, 0)
-
-
-def asked_text(question: Mapping[str, Any], name: str) -> str:
-    """A parameter as a form's field has it."""
-    value = question.get(name)
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return ", ".join(map(str, value))
-    return "" if value is None else str(value)
-
-
-def require_devices(given: Mapping[str, Any]) -> None:
-    """Raises `InvalidInput` where no device is named."""
-    if not given.get("devices"):
-        raise InvalidInput.of("devices", "choose at least one device")

@@ -54,7 +54,7 @@ STATISTICS: Mapping[str, str] = {
     "distinct": marked("different values"),
 }
 _LISTS = ("devices", "metrics", "stats")
-_SINGLES = ("start_time", "end_time", "interval", "tz", "user")
+_SINGLES = ("start_time", "end_time", "interval", "tz", "user", "aggregate")
 _OFFERED = 500
 
 
@@ -82,8 +82,18 @@ def question_of(fields: QueryParams | FormData) -> dict[str, Any]:
     if "devices" in asked:
         asked["devices"] = [int(one) for one in asked["devices"]]
     if "user" in asked:
+        # Whose devices are meant says which; what was ticked before is not.
         asked["user"] = int(asked["user"])
+        asked.pop("devices", None)
+    else:
+        asked.pop("aggregate", None)
     return asked
+
+
+def require_subject(question: Mapping[str, Any]) -> None:
+    """Raises `InvalidInput` where it is not said of what the question is."""
+    if not question.get("devices") and not question.get("user"):
+        raise InvalidInput.of("", marked("Choose at least one device."))
 
 
 def address_of(question: Mapping[str, Any]) -> str:
@@ -99,14 +109,14 @@ def address_of(question: Mapping[str, Any]) -> str:
 
 def offered(core: Core, visit: Visit, question: Mapping[str, Any]) -> dict[str, Any]:
     """What the form lets choose: devices, metrics, statistics, periods, intervals."""
-    assert visit.principal is not None
-    devices = core.registry.devices_for(visit.principal)
+    devices = core.registry.devices_for(visit.asker)
     chosen = set(question.get("devices") or ())
     metrics = {metric: None for device in devices for metric in core.registry.series_of(device.id)}
     named = _names(question.get("metrics"))
     start = question.get("start_time", "-24h" if not question else "")
     return {
         "question": question,
+        "owners": owners(core, visit),
         "devices": sorted(devices, key=lambda device: (device.id not in chosen, device.name))[
             :_OFFERED
         ],
@@ -120,6 +130,17 @@ def offered(core: Core, visit: Visit, question: Mapping[str, Any]) -> dict[str, 
         "intervals": INTERVALS,
         "zone_name": str(visit.zone),
     }
+
+
+def owners(core: Core, visit: Visit) -> dict[int, str]:
+    """Whose devices a question may be about all at once: one's own, or anybody's, by user id."""
+    mine = {visit.user.id: visit.text(marked("all my devices"))} if visit.user else {}
+    if not visit.is_admin:
+        return mine
+    users = core.catalog.users.list(limit=_OFFERED).items
+    text = visit.text(marked("all devices of %(name)s"))
+    others = {user.id: text % {"name": user.username} for user in users if user.id not in mine}
+    return mine | dict(sorted(others.items(), key=lambda one: one[1].casefold()))
 
 
 def _names(value: object) -> list[str]:

@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse
 from barograph.domain.audit import AuditEntry
 from barograph.domain.period import Period
 from barograph.domain.time import DAY
-from barograph.services.audit import KINDS
+from barograph.services.audit import KINDS, OPERATOR_NAME, STRANGER_NAME
 from barograph.transport.web.language import marked
 from barograph.transport.web.session import Visits
 from barograph.transport.web.site import Site, Visit
@@ -34,6 +34,7 @@ _ACTION_TEXT = {
     "user.update": marked("changed the user"),
     "user.delete": marked("removed the user"),
     "user.sign_in": marked("signed in as"),
+    "user.sign_in_failed": marked("failed to sign in as"),
     "token.create": marked("made a token of"),
     "token.revoke": marked("revoked a token of"),
     "device.create": marked("added the device"),
@@ -42,6 +43,9 @@ _ACTION_TEXT = {
     "device.token": marked("replaced the token of the device"),
     "device.share": marked("shared the device"),
     "device.unshare": marked("stopped sharing the device"),
+    "device.command": marked("sent a command to the device"),
+    "device.uncommand": marked("called off a command to the device"),
+    "device.metrics": marked("changed how metrics are shown, of the device"),
     "readings.delete": marked("removed readings of the device"),
     "asset.create": marked("added the asset"),
     "asset.update": marked("changed the asset"),
@@ -57,10 +61,12 @@ _ACTION_TEXT = {
     "question.delete": marked("removed the question"),
     "report.schedule": marked("planned the report"),
     "report.unschedule": marked("stopped planning the report"),
+    "system.retention": marked("changed how long readings are kept"),
     "system.download": marked("downloaded the backup"),
     "system.delete_backup": marked("deleted the backup"),
     "system.backup": marked("made the backup"),
 }
+_ACTORS = {OPERATOR_NAME: marked("local operator"), STRANGER_NAME: marked("(nobody)")}
 _PERIODS = {
     "": (marked("any time"), None),
     "1d": (marked("last 24 hours"), DAY),
@@ -72,19 +78,36 @@ _PERIODS = {
 @dataclass(frozen=True, slots=True)
 class _LogLine:
     entry: AuditEntry
+    actor: str
+    """To be translated where it is no user's name."""
     action: str
     """In words, to be translated; the action itself where there are none."""
     detail: str
 
 
 def _line(entry: AuditEntry) -> _LogLine:
-    detail = ", ".join(f"{name}: {_short(value)}" for name, value in entry.detail.items())
-    return _LogLine(entry, _ACTION_TEXT.get(entry.action, entry.action), detail)
+    detail = ", ".join(
+        f"{name}: {_short(value)}" for name, value in entry.detail.items() if value not in ([], {})
+    )
+    return _LogLine(
+        entry, _ACTORS.get(entry.actor, ""), _ACTION_TEXT.get(entry.action, entry.action), detail
+    )
 
 
 def _short(value: object) -> str:
-    text = str(value)
+    text = _plain(value)
     return text if len(text) <= 80 else text[:79] + "…"
+
+
+def _plain(value: object) -> str:
+    """A value as people write it, without the signs of a programming language."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_plain(one)}" for name, one in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(_plain, value))
+    if value is None:
+        return "–"
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
@@ -101,10 +124,9 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
         since: Annotated[str, Query(max_length=4)] = "",
         page: Annotated[int, Query(ge=1, le=1_000_000)] = 1,
     ) -> HTMLResponse:
-        assert visit.principal is not None
         length = _PERIODS.get(since, (None, None))[1]
         found = accounts.audit.list(
-            visit.principal,
+            visit.asker,
             actor=actor.strip() or None,
             kind=kind if kind in KINDS else None,
             search=search,

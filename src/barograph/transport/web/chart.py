@@ -5,6 +5,7 @@ greatest value, so that a spike stays visible however long the period. Where rea
 come the course is broken: a point without values stands between.
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -12,6 +13,7 @@ from statistics import median_low
 
 from barograph.domain.batch import Batch
 from barograph.domain.period import Period
+from barograph.domain.span import middle
 from barograph.domain.statistic import Statistic
 from barograph.domain.time import DAY, HOUR, MILLISECOND, MINUTE, SECOND
 from barograph.ports.reading_store import Aggregation, ReadingStore
@@ -54,6 +56,35 @@ class Course:
         self.high.append(high)
 
 
+def thinned(course: Course, points: int) -> Course:
+    """The course in about so many points, each the least, mean and greatest of its neighbours."""
+    size = -(-len(course.times) // points)
+    if size < 2:
+        return course
+    found = Course(course.metric, gathered=True, count=course.count)
+    together: list[tuple[int, float, float, float]] = []
+
+    def put() -> None:
+        if together:
+            times, lows, means, highs = zip(*together, strict=True)
+            mean = sum(one / len(means) for one in means)
+            found.add(times[len(times) // 2], min(lows), mean, max(highs))
+            together.clear()
+
+    for time, low, mean, high in zip(
+        course.times, course.low, course.mean, course.high, strict=True
+    ):
+        if low is None or mean is None or high is None:
+            put()
+            found.add(time, None, None, None)
+        else:
+            together.append((time, low, mean, high))
+            if len(together) == size:
+                put()
+    put()
+    return found
+
+
 def step_for(start: int, end: int, points: int = POINTS_MAX) -> int:
     """The shortest pleasant bucket length that divides the period into at most `points`."""
     for step in _STEPS:
@@ -78,7 +109,10 @@ def courses(
     counts = [0] * len(series)
     question = Aggregation([[one] for one in series.values()], _STATISTICS, period, list(edges))
     for cell in store.summarize(question):
-        low, mean, high = (_number(cell.summary[name]) for name in ("min", "mean", "max"))
+        low, high = _number(cell.summary["min"]), _number(cell.summary["max"])
+        mean = cell.summary["mean"]
+        if not isinstance(mean, int | float) or not math.isfinite(mean):
+            mean = middle(low, high)  # the sum of them is beyond a float
         gathered[cell.group].append((edges[cell.bucket] + step // 2, low, mean, high))
         counts[cell.group] += int(_number(cell.summary["count"]))
     few = [one for one, count in zip(series.values(), counts, strict=True) if 0 < count <= points]

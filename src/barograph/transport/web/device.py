@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 import msgspec
 from fastapi import APIRouter, Depends
 from fastapi.responses import HTMLResponse, Response
+from markupsafe import Markup
 
 from barograph.domain.batch import Reading
 from barograph.domain.errors import Forbidden, InvalidInput
@@ -18,8 +19,8 @@ from barograph.domain.user import require_device, require_owner
 from barograph.services.core import Core
 from barograph.services.timeline import Timeline, timeline
 from barograph.transport.web import figures, positions
-from barograph.transport.web.chart import Course, courses
-from barograph.transport.web.device_exchange import exchange
+from barograph.transport.web.chart import Course, courses, thinned
+from barograph.transport.web.device_exchange import exchange, may_write
 from barograph.transport.web.drawing import Drawing, draw
 from barograph.transport.web.language import marked
 from barograph.transport.web.metric_views import MetricView, metric_views
@@ -76,10 +77,9 @@ class _Shown:
     """One device in one view: what its page, its chart and its figures are made of."""
 
     def __init__(self, core: Core, visit: Visit, device_id: int) -> None:
-        assert visit.principal is not None
         self.core = core
         self.visit = visit
-        self.device = require_device(visit.principal, core.registry.device(device_id))
+        self.device = require_device(visit.asker, core.registry.device(device_id))
         self.newest: list[tuple[str, Reading]] = newest_of(core, self.device)
         self.views = metric_views(core, self.device)
         self.view = View.of(visit.request)
@@ -100,22 +100,16 @@ class _Shown:
     @property
     def may_write(self) -> bool:
         """Whether the visitor may send and remove readings, and say how metrics are shown."""
-        assert self.visit.principal is not None
-        try:
-            require_device(self.visit.principal, self.device, write=True)
-        except Forbidden:
-            return False
-        return True
+        return may_write(self.visit, self.device)
 
     @property
     def may_change(self) -> bool:
         """Whether the visitor may change the device: who only shares it may not."""
-        assert self.visit.principal is not None
         try:
-            require_owner(self.visit.principal, self.device)
+            require_owner(self.visit.asker, self.device)
         except Forbidden:
             return False
-        return not self.visit.principal.reads_only
+        return not self.visit.asker.reads_only
 
     @property
     def period(self) -> Period:
@@ -128,10 +122,11 @@ class _Shown:
         start = self.start - (self.end - self.start)
         return None if self.view.range == "all" or start < 0 else Period(start, self.start)
 
-    def courses(self, **bounds: int) -> list[Course]:
+    @cached_property
+    def courses(self) -> list[Course]:
         """The curves of the numbers."""
         chosen = {one.metric: one.series for one in self.chosen}
-        return courses(self.core.store, chosen, self.start, self.end, **bounds)
+        return courses(self.core.store, chosen, self.start, self.end)
 
     @cached_property
     def timelines(self) -> dict[str, Timeline]:
@@ -144,10 +139,11 @@ class _Shown:
             if one.series in self._texts
         }
 
-    def strips(self, drawn: Sequence[Course]) -> list[_Strip]:
+    def strips(self) -> list[_Strip]:
         """The chart as the server draws it."""
         found = []
-        for view, course in zip(self.chosen, drawn, strict=True):
+        for view, whole in zip(self.chosen, self.courses, strict=True):
+            course = thinned(whole, _DRAWN_POINTS)
             states = self.timelines.get(view.metric)
             found.append(
                 _Strip(
@@ -235,8 +231,11 @@ class _Shown:
             "wider": self.view.between(self.start - length // 2, self.end + length // 2),
         }
 
-    def chart(self) -> dict[str, Any]:
-        """The chart's data: seconds since 1970, columns per metric, null where there is a gap."""
+    def chart(self) -> bytes:
+        """The chart's data in JSON: seconds since 1970, columns per metric, null for a gap."""
+        return msgspec.json.encode(self._chart())
+
+    def _chart(self) -> dict[str, Any]:
         return {
             "start": self.start / SECOND,
             "end": self.end / SECOND,
@@ -251,7 +250,7 @@ class _Shown:
                         else {}
                     ),
                 }
-                for course in self.courses()
+                for course in self.courses
                 if course.times or course.metric not in self.timelines
             ],
             "states": [
@@ -276,9 +275,15 @@ def pens(found: Timeline) -> dict[str, int]:
     return {state: longest.index(state) + 1 if state in longest else 0 for state in found.lasted}
 
 
-def _short(values: Sequence[float | None]) -> list[float | None]:
-    """To nine digits, which no screen can tell from all of them, in half as many bytes."""
-    return [None if value is None else float(f"{value:.9g}") for value in values]
+def _as_text(json: bytes) -> Markup:
+    """JSON as the content of an element, where quotes need no escaping."""
+    return Markup(json.decode().replace("&", "&amp;").replace("<", "&lt;"))  # noqa: S704 - done here
+
+
+def _short(values: Sequence[float | None]) -> msgspec.Raw:
+    """A list in JSON, to nine digits, which no screen can tell from all of them."""
+    texts = ["null" if value is None else f"{value:.9g}" for value in values]
+    return msgspec.Raw(f"[{','.join(texts)}]".encode())
 
 
 def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
@@ -291,9 +296,9 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
         shown = _Shown(core, visit, device_id)
         device = shown.device
         status = status_of(shown.seen, visit.now, core.presence.of(device.id))
-        drawn = shown.courses(points=_DRAWN_POINTS)
-        few = sum(course.count for course in drawn) <= _AT_ONCE_READINGS_MAX
-        at_once = few and _SCRIPTS_COOKIE not in visit.request.cookies
+        few = sum(course.count for course in shown.courses) <= _AT_ONCE_READINGS_MAX
+        scripts = _SCRIPTS_COOKIE in visit.request.cookies
+        at_once = few and not scripts
         told = {"view": shown.view, **exchange(core, visit, device)}
         if at_once:
             told |= shown.figures()
@@ -317,7 +322,9 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
             range_labels=_RANGE_LABELS,
             around=shown.around(),
             shown=shown.metrics,
-            strips=shown.strips(drawn),
+            strips=shown.strips(),
+            # A browser that runs scripts draws them without asking once more.
+            course=_as_text(shown.chart()) if scripts else "",
             snippets=snippets(visit.base_url, device, None, site.mqtt),
             token=None,
             may_write=shown.may_write,
@@ -327,8 +334,7 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
 
     @pages.get("/chart")
     def chart(visit: Annotated[Visit, Depends(visits.known)], device_id: int) -> Response:
-        course = _Shown(core, visit, device_id).chart()
-        return Response(msgspec.json.encode(course), media_type="application/json")
+        return Response(_Shown(core, visit, device_id).chart(), media_type="application/json")
 
     @pages.get("/figures")
     def figures_page(

@@ -24,14 +24,12 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
     pages = APIRouter(prefix="/ui/devices/{device_id}", **options)
 
     def device_of(visit: Visit, device_id: int) -> tuple[Principal, Device]:
-        assert visit.principal is not None
-        device = require_owner(visit.principal, core.registry.device(device_id))
-        return visit.principal, device
+        device = require_owner(visit.asker, core.registry.device(device_id))
+        return visit.asker, device
 
     def writable(visit: Visit, device_id: int) -> tuple[Principal, Device]:
-        assert visit.principal is not None
-        device = require_device(visit.principal, core.registry.device(device_id), write=True)
-        return visit.principal, device
+        device = require_device(visit.asker, core.registry.device(device_id), write=True)
+        return visit.asker, device
 
     @pages.post("/token")
     def rotate_token(

@@ -10,10 +10,10 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from barograph.domain.command import Command
 from barograph.domain.device import Device
-from barograph.domain.errors import Conflict, InvalidInput
+from barograph.domain.errors import Conflict, Forbidden, InvalidInput
+from barograph.domain.refusal import Refusal
 from barograph.domain.user import require_device
 from barograph.services.core import Core
-from barograph.services.refusals import Refusal
 from barograph.transport.web.language import marked
 from barograph.transport.web.session import Visits
 from barograph.transport.web.site import Site, Visit
@@ -26,6 +26,7 @@ STATUS_LABEL = {
     "delivered": marked("delivered"),
     "answered": marked("answered"),
     "expired": marked("expired"),
+    "cancelled": marked("cancelled"),
 }
 
 
@@ -65,15 +66,24 @@ class ShownRefusal:
 
 def exchange(core: Core, visit: Visit, device: Device) -> dict[str, Any]:
     """The newest commands and refusals of a device that the visitor may see."""
-    assert visit.principal is not None
-    page = core.commands.list(visit.principal, device, limit=_COMMANDS)
+    page = core.commands.list(visit.asker, device, limit=_COMMANDS)
     return {
         "device": device,
         "commands": [ShownCommand.of(one, visit.now) for one in page.items],
         "commands_total": page.total,
+        "may_cancel": may_write(visit, device),
         "command_status": STATUS_LABEL,
         "refusals": [ShownRefusal.of(one) for one in core.refusals.of(device.id)[:_REFUSALS]],
     }
+
+
+def may_write(visit: Visit, device: Device) -> bool:
+    """Whether the visitor may write to the device: send readings, and tell it what to do."""
+    try:
+        require_device(visit.asker, device, write=True)
+    except Forbidden:
+        return False
+    return True
 
 
 def _text(value: Any) -> str:
@@ -87,8 +97,7 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
 
     @pages.get("/exchange")
     def shown(visit: Annotated[Visit, Depends(visits.known)], device_id: int) -> HTMLResponse:
-        assert visit.principal is not None
-        device = require_device(visit.principal, core.registry.device(device_id))
+        device = require_device(visit.asker, core.registry.device(device_id))
         return visit.page("device_exchange.html", **exchange(core, visit, device))
 
     @pages.post("/commands")
@@ -97,16 +106,25 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
         device_id: int,
         command: Annotated[str, Form()] = "",
     ) -> Response:
-        assert visit.principal is not None
-        device = require_device(visit.principal, core.registry.device(device_id), write=True)
+        device = require_device(visit.asker, core.registry.device(device_id), write=True)
         try:
-            core.commands.send(visit.principal, device, _read(command))
+            core.commands.send(visit.asker, device, _read(command))
         except (Conflict, InvalidInput) as error:
             if not visit.wants_piece:
                 raise
             problem = visit.text(str(error))
             context = exchange(core, visit, device)
             return visit.page("device_exchange.html", **context, problem=problem)
+        if visit.wants_piece:
+            return visit.page("device_exchange.html", **exchange(core, visit, device))
+        return RedirectResponse(f"/ui/devices/{device_id}#commands", 303)
+
+    @pages.post("/commands/{command_id}/cancel")
+    def cancel(
+        visit: Annotated[Visit, Depends(visits.sending)], device_id: int, command_id: int
+    ) -> Response:
+        device = require_device(visit.asker, core.registry.device(device_id), write=True)
+        core.commands.cancel(visit.asker, device, command_id)
         if visit.wants_piece:
             return visit.page("device_exchange.html", **exchange(core, visit, device))
         return RedirectResponse(f"/ui/devices/{device_id}#commands", 303)

@@ -23,7 +23,7 @@ Seen = tuple[Device, int | None]
 """A device, and the time of its newest reading."""
 
 ORDERS: Mapping[str, str] = {
-    "added": marked("as they were added"),
+    "added": marked("as added"),
     "name": marked("by name"),
     "seen": marked("last seen first"),
     "missing": marked("longest unseen first"),

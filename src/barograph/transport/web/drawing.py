@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from barograph.domain.span import share_of, with_room
 from barograph.transport.web.chart import Course
 
 
@@ -25,16 +26,14 @@ def draw(course: Course, start: int, end: int, width: int, height: int) -> Drawi
     if not lows:
         return None
     bottom, top = min(lows), max(highs)
-    margin = (top - bottom) * 0.06 or abs(top) * 0.05 or 1.0
-    bottom, top = bottom - margin, top + margin
+    bottom, top = with_room(bottom, top, 0.06)
     across = width / max(1, end - start)
-    up = height / (top - bottom)
 
     def x(time: int) -> str:
         return f"{(time - start) * across:.1f}"
 
     def y(value: float) -> str:
-        return f"{(top - value) * up:.1f}"
+        return f"{(1 - share_of(value, bottom, top)) * height:.1f}"
 
     line, band = [], []
     for run in runs(course):

@@ -147,9 +147,11 @@ def _bars(core: Core, view: MetricView, period: Period, summary: Mapping[str, An
 
 def _drawn(found: Histogram) -> Bars:
     most = max(found.counts)
-    across = _HISTOGRAM_WIDTH / len(found.counts)
+    # Readings that are all alike are a narrow bar in the middle, not a block that fills the box.
+    across = _HISTOGRAM_WIDTH / _BINS
+    left = 0.0 if len(found.counts) > 1 else (_HISTOGRAM_WIDTH - across) / 2
     path = "".join(
-        f"M{i * across:g} {_HISTOGRAM_HEIGHT}v{-max(1.0, count / most * _HISTOGRAM_HEIGHT):.1f}"
+        f"M{left + i * across:g} {_HISTOGRAM_HEIGHT}v{-max(1.0, count / most * _HISTOGRAM_HEIGHT):.1f}"
         f"h{across - 1:g}V{_HISTOGRAM_HEIGHT}Z"
         for i, count in enumerate(found.counts)
         if count > 0

@@ -1,6 +1,7 @@
 """The inventory: cars and other assets, what they are, and what the devices fitted to them say."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -17,6 +18,7 @@ from barograph.domain.user import require_owner
 from barograph.services.core import Core
 from barograph.transport.http.systems.dealer import KIND as CAR
 from barograph.transport.web.language import marked
+from barograph.transport.web.metric_views import MetricView, metric_views
 from barograph.transport.web.mistakes import MISTAKES, message_of
 from barograph.transport.web.overview import newest_of
 from barograph.transport.web.session import Visits
@@ -24,6 +26,9 @@ from barograph.transport.web.site import Site, Visit, status_of
 from barograph.transport.web.status import status_of as seen_status
 
 _PAGE = 50
+# As JSON writes them: what begins with a zero or a plus is somebody's number of something, and text.
+_WHOLE = re.compile(r"-?(?:0|[1-9]\d{0,99})\Z", re.ASCII)
+_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?\Z", re.ASCII)
 _ATTRIBUTES_MAX = 40
 _SHOWN_READINGS = 4
 
@@ -40,18 +45,21 @@ _LABELS = {
 class _Row:
     asset: Asset
     devices: Sequence[Device]
-    values: Sequence[tuple[str, Device, Reading]]
+    values: Sequence[tuple[MetricView, Device, Reading]]
     seen: int | None
 
 
 def _row(core: Core, asset: Asset, devices: Sequence[Device]) -> _Row:
     values = [
-        (metric, device, reading)
-        for device in devices
-        for metric, reading in newest_of(core, device)
+        (view, device, reading) for device in devices for view, reading in _newest(core, device)
     ]
     seen = max((reading.time for _, _, reading in values), default=None)
     return _Row(asset, devices, values, seen)
+
+
+def _newest(core: Core, device: Device) -> list[tuple[MetricView, Reading]]:
+    views = metric_views(core, device)
+    return [(views[metric], reading) for metric, reading in newest_of(core, device)]
 
 
 def attribute_text(value: object) -> str:
@@ -68,13 +76,11 @@ def attribute_value(text: str, before: object) -> object:
         return text
     if text in {"true", "false"}:
         return text == "true"
-    try:
-        number = float(text)
-    except ValueError:
-        return text
-    if not math.isfinite(number):
-        return text
-    return int(number) if number.is_integer() and "." not in text else number
+    if _WHOLE.match(text):
+        return int(text)
+    if _NUMBER.match(text) and math.isfinite(float(text)):
+        return float(text)
+    return text
 
 
 def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
@@ -84,9 +90,8 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
     pages = APIRouter(prefix="/ui/inventory", **options)
 
     def fitted(visit: Visit) -> dict[int, list[Device]]:
-        assert visit.principal is not None
         found: dict[int, list[Device]] = {}
-        for device in core.registry.devices_for(visit.principal):
+        for device in core.registry.devices_for(visit.asker):
             if device.asset_id is not None:
                 found.setdefault(device.asset_id, []).append(device)
         return found
@@ -99,10 +104,9 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
         problem: BarographError | None = None,
         given: Mapping[str, str] | None = None,
     ) -> HTMLResponse:
-        assert visit.principal is not None
-        kinds = assets.kinds(visit.principal)
+        kinds = assets.kinds(visit.asker)
         found = assets.list(
-            visit.principal,
+            visit.asker,
             kind=kind or None,
             search=search,
             limit=_PAGE,
@@ -147,10 +151,9 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
         kind: Annotated[str, Form()] = "",
         name: Annotated[str, Form()] = "",
     ) -> Response:
-        assert visit.principal is not None
         kind, name = kind.strip(), name.strip()
         try:
-            made = assets.create(visit.principal, kind, name, {})
+            made = assets.create(visit.asker, kind, name, {})
         except MISTAKES as error:
             return list_page(visit, problem=error, given={"kind": kind, "name": name})
         return RedirectResponse(f"/ui/inventory/{made.id}", 303)
@@ -158,15 +161,14 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
     def asset_page(
         visit: Visit, asset: Asset, done: str = "", problem: BarographError | None = None
     ) -> HTMLResponse:
-        assert visit.principal is not None
-        devices = assets.devices(visit.principal, asset.id)
+        devices = assets.devices(visit.asker, asset.id)
         mine = [
             device
-            for device in core.registry.devices_for(visit.principal)
+            for device in core.registry.devices_for(visit.asker)
             if device.asset_id != asset.id
-            and (visit.is_admin or device.user_id == visit.principal.user_id)
+            and (visit.is_admin or device.user_id == visit.asker.user_id)
         ]
-        told = [(device, newest_of(core, device)) for device in devices]
+        told = [(device, _newest(core, device)) for device in devices]
         return visit.page(
             "asset.html",
             200 if problem is None else status_of(problem),
@@ -183,7 +185,7 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
                         visit.now,
                         core.presence.of(device.id),
                     ),
-                    visit.is_admin or device.user_id == visit.principal.user_id,
+                    visit.is_admin or device.user_id == visit.asker.user_id,
                 )
                 for device, newest in told
             ],
@@ -196,8 +198,7 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
     def asset(
         visit: Annotated[Visit, Depends(visits.known)], asset_id: int, done: str = ""
     ) -> HTMLResponse:
-        assert visit.principal is not None
-        return asset_page(visit, assets.get(visit.principal, asset_id), done)
+        return asset_page(visit, assets.get(visit.asker, asset_id), done)
 
     @pages.post("/{asset_id}")
     def change(
@@ -208,12 +209,11 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
         attribute: Annotated[list[str], Form(max_length=_ATTRIBUTES_MAX)] = [],  # noqa: B006  # FastAPI copies it
         value: Annotated[list[str], Form(max_length=_ATTRIBUTES_MAX)] = [],  # noqa: B006  # as above
     ) -> Response:
-        assert visit.principal is not None
-        before = assets.get(visit.principal, asset_id)
+        before = assets.get(visit.asker, asset_id)
         try:
             attributes = _attributes(before, attribute, value)
             assets.update(
-                visit.principal,
+                visit.asker,
                 asset_id,
                 kind=kind.strip(),
                 name=name.strip(),
@@ -230,17 +230,15 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
         device: Annotated[int, Form()],
         remove: Annotated[str, Form()] = "",
     ) -> Response:
-        assert visit.principal is not None
-        assets.get(visit.principal, asset_id)
-        found = require_owner(visit.principal, core.registry.device(device))
-        core.devices.update(visit.principal, found, asset_id=None if remove else asset_id)
+        assets.get(visit.asker, asset_id)
+        found = require_owner(visit.asker, core.registry.device(device))
+        core.devices.update(visit.asker, found, asset_id=None if remove else asset_id)
         return RedirectResponse(f"/ui/inventory/{asset_id}#devices", 303)
 
     @pages.post("/{asset_id}/delete")
     def delete(visit: Annotated[Visit, Depends(visits.sending)], asset_id: int) -> Response:
-        assert visit.principal is not None
-        kind = assets.get(visit.principal, asset_id).kind
-        assets.delete(visit.principal, asset_id)
+        kind = assets.get(visit.asker, asset_id).kind
+        assets.delete(visit.asker, asset_id)
         return RedirectResponse("/ui/inventory?" + urlencode({"kind": kind}), 303)
 
     return pages

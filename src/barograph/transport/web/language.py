@@ -53,6 +53,8 @@ class Language:
         if not isinstance(new, int | float) or not isinstance(old, int | float):
             return None
         change = new - old
+        if not math.isfinite(change):
+            return None
         # What is within a billionth of the figure is the noise of adding up floats.
         if abs(change) <= 1e-9 * max(abs(new), abs(old)):
             return "±0"
@@ -89,6 +91,10 @@ class Language:
         """A date and time of day, to the second."""
         return format_datetime(to_datetime(time, zone), "d MMM y HH:mm:ss", locale=self.locale)
 
+    def short_moment(self, time: int, zone: tzinfo) -> str:
+        """A date without its year, and the time of day to the minute."""
+        return format_datetime(to_datetime(time, zone), "d MMM HH:mm", locale=self.locale)
+
     def day(self, time: int, zone: tzinfo) -> str:
         """A date."""
         return format_datetime(to_datetime(time, zone), "d MMM y", locale=self.locale)
@@ -122,7 +128,7 @@ def marked(message: str) -> str:
 def load_languages() -> Mapping[str, Language]:
     """The languages there are, by code, English first."""
     from babel.messages.mofile import write_mo  # noqa: PLC0415  # megabytes, until a page is shown
-    from babel.messages.pofile import read_po  # noqa: PLC0415
+    from babel.messages.pofile import read_po  # noqa: PLC0415  # as above
 
     languages = {
         DEFAULT_LANGUAGE: Language(

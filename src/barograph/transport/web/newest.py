@@ -4,6 +4,7 @@ It shares the address `/last` with that service's JSON (`http/systems/parameters
 page's script asks for; a browser's `Accept` header tells them apart.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -19,6 +20,8 @@ from barograph.transport.web.overview import newest_of
 from barograph.transport.web.session import Visits
 from barograph.transport.web.site import Site, Visit
 
+_WEIGHT = re.compile(r"(?:\A|;)\s*q\s*=\s*([01](?:\.[0-9]{0,3})?)\s*(?:;|\Z)", re.ASCII)
+
 
 def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
     """`GET /last` for browsers."""
@@ -29,8 +32,7 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
         visit: Annotated[Visit, Depends(visits.known)],
         named: Annotated[str, Query(alias="device", max_length=384)] = "",
     ) -> HTMLResponse:
-        assert visit.principal is not None
-        device = default_device(site.core, visit.principal, named)
+        device = default_device(site.core, visit.asker, named)
         page = visit.page(
             "newest.html",
             name=DEFAULT_DEVICE if device is None else device.name,
@@ -47,14 +49,29 @@ def _for_browsers(route_class: type[APIRoute]) -> type[APIRoute]:
     """The route class, for requests that would rather have HTML than JSON."""
 
     def matches(route: APIRoute, scope: Scope) -> tuple[Match, Scope]:
-        wanted = [part.partition(";")[0].strip() for part in _accept(scope).split(",")]
-        html = "text/html" in wanted
-        if not html or "application/json" in wanted[: wanted.index("text/html")]:
-            return Match.NONE, {}
-        return route_class.matches(route, scope)
+        accept = ",".join(Headers(scope=scope).getlist("accept"))
+        return route_class.matches(route, scope) if _rather_html(accept) else (Match.NONE, {})
 
     return type("BrowsersRoute", (route_class,), {"matches": matches})
 
 
-def _accept(scope: Scope) -> str:
-    return Headers(scope=scope).get("accept", "")
+def _rather_html(accept: str) -> bool:
+    """Whether this `Accept` header weighs HTML above JSON (RFC 9110, 12.5.1).
+
+    Of two that weigh the same, the one that is named first; who names neither gets JSON.
+    """
+    weights: dict[str, float] = {}
+    for part in accept.lower().split(","):
+        kind, _, parameters = part.partition(";")
+        weight = _WEIGHT.search(parameters)
+        weights.setdefault(kind.strip(), float(weight[1]) if weight else 1.0)
+
+    def weight_of(*ranges: str) -> float:
+        return next((weights[one] for one in ranges if one in weights), 0.0)
+
+    html = weight_of("text/html", "text/*", "*/*")
+    json = weight_of("application/json", "application/*", "*/*")
+    if html != json:
+        return html > json
+    named = [kind for kind in weights if kind in {"text/html", "application/json"}]
+    return html > 0 and named[:1] == ["text/html"]

@@ -103,9 +103,8 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
 
     @pages.get("/")
     def overview(visit: Annotated[Visit, Depends(visits.known)], shape: str = "") -> HTMLResponse:
-        assert visit.principal is not None
         filters = Filters.of(visit.request)
-        found = device_list(core, visit.principal, filters, visit.now)
+        found = device_list(core, visit.asker, filters, visit.now)
         kept = visit.request.cookies.get(_SHAPE_COOKIE, "")
         chosen = next((one for one in (shape, kept) if one in SHAPES), SHAPES[0])
         page = visit.page(
@@ -119,8 +118,8 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
             status_texts=STATUS_TEXT,
             status_label=STATUS_LABEL,
             shown_metrics=_SHOWN_METRICS,
-            may_create=visit.principal.role != "viewer",
-            is_operator=visit.principal.kind == "operator",
+            may_create=visit.asker.role != "viewer",
+            is_operator=visit.asker.kind == "operator",
         )
         if visit.wants_piece:
             page.headers["HX-Replace-Url"] = filters.url()
@@ -134,11 +133,10 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
         device: Annotated[list[int], Query(max_length=2 * PAGE_DEVICES)],
     ) -> JSONResponse:
         """The newest readings of devices, in the form of the live stream's events."""
-        assert visit.principal is not None
         mine = []
         for one in device:
             with suppress(NotFound):  # it was deleted or handed over while the page was open
-                mine.append(require_device(visit.principal, core.registry.device(one)))
+                mine.append(require_device(visit.asker, core.registry.device(one)))
         return JSONResponse(
             [
                 {
@@ -162,10 +160,9 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
         name: Annotated[str, Form()] = "",
         key: Annotated[str, Form()] = "",
     ) -> HTMLResponse:
-        assert visit.principal is not None
         try:
             device, token = core.devices.create(
-                visit.principal, name=name.strip(), key=key.strip() or None
+                visit.asker, name=name.strip(), key=key.strip() or None
             )
         except (Conflict, InvalidInput) as error:
             # htmx puts answers of any status into the page; a browser shows them.

@@ -24,6 +24,8 @@ _SPARK_WIDTH, _SPARK_HEIGHT = 240, 40
 _FIGURES_MAX = 6
 _ROWS_MAX = 60
 _GAUGES_MAX = 4
+_POINTS_ACROSS = 600
+_EVERY_MS_MIN, _EVERY_MS_MAX = 1_500, 30_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,7 @@ class PanelView:
     timelines: Sequence[tuple[Subject, Sequence[State]]] = ()
     legend: Sequence[tuple[str, int]] = ()
     paragraphs: Sequence[Sequence[str]] = field(default_factory=tuple)
+    every_ms: int = 0
 
     @property
     def kind(self) -> str:
@@ -74,12 +77,21 @@ class PanelView:
 
 
 def panel_views(
-    core: Core, visit: Visit, rights: Principal, dashboard: Dashboard, start_time: str | None
+    core: Core,
+    visit: Visit,
+    rights: Principal,
+    dashboard: Dashboard,
+    start_time: str | None,
+    only: Sequence[int] | None = None,
 ) -> list[PanelView]:
-    """Every panel; `start_time` (such as `-7d`) takes the place of each panel's own period."""
+    """Every panel, or those in the places of `only`.
+
+    `start_time` (such as `-7d`) takes the place of each panel's own period.
+    """
     return [
         _view(core, visit, rights, index, panel, start_time)
         for index, panel in enumerate(dashboard.panels)
+        if only is None or index in only
     ]
 
 
@@ -111,6 +123,14 @@ def _view(
         return replace(view, problem=visit.text(str(error)))
 
 
+def _every(asked: Asked, kind: str, length: int) -> int:
+    """How often (milliseconds) it is worth showing the panel anew while readings come."""
+    if kind in {"stat", "gauge"} and asked.question.statistics[0].text == "last":
+        return _EVERY_MS_MIN
+    # A curve is about so many points wide: sooner nobody would see that it moved.
+    return min(max(_EVERY_MS_MIN, length // 1_000 // _POINTS_ACROSS), _EVERY_MS_MAX)
+
+
 def _title(asked: Asked) -> str:
     names = [device.name for device in asked.devices]
     called = ", ".join(names[:2]) + (f" +{len(names) - 2}" if len(names) > 2 else "")
@@ -125,6 +145,7 @@ def _fill(core: Core, visit: Visit, view: PanelView, asked: Asked) -> PanelView:
     start, end = asked.bounds()
     zone = asked.question.zone
     statistic = asked.question.statistics[0]
+    view = replace(view, every_ms=_every(asked, view.kind, end - start))
     match view.kind:
         case "line":
             return replace(view, plot=draw_lines(asked.lines(), start, end, language, zone))
@@ -188,6 +209,7 @@ def _timelines(core: Core, visit: Visit, view: PanelView, asked: Asked) -> Panel
     across = _STATES_WIDTH / (end - start)
     pens: dict[str, int] = {}
     found = []
+    one_metric = len({subject.metric for subject in asked.texts}) == 1
     for subject in asked.texts:
         spans = []
         line = timeline(core.store, subject.series, start, end, visit.now, _STATE_SLOTS)
@@ -203,7 +225,11 @@ def _timelines(core: Core, visit: Visit, view: PanelView, asked: Asked) -> Panel
                     f"{state}, {when}",
                 )
             )
-        found.append((subject, spans))
+        # Where all are of one metric, its name would only take the room of the devices'.
+        label = subject.label
+        if one_metric and len(asked.devices) > 1 and subject.device is not None:
+            label = subject.device.name
+        found.append((replace(subject, label=label), spans))
     problem = (
         "" if found else visit.text(marked("No metric here has states: choose one with texts."))
     )

@@ -44,10 +44,7 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
         problem: str = "",
         **given: str,
     ) -> HTMLResponse:
-        assert visit.principal is not None
-        found = accounts.list(
-            visit.principal, search=search, limit=_PAGE, offset=(page - 1) * _PAGE
-        )
+        found = accounts.list(visit.asker, search=search, limit=_PAGE, offset=(page - 1) * _PAGE)
         return visit.page(
             "people.html",
             status,
@@ -80,14 +77,13 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
         password: Annotated[str, Form()] = "",
         role: Annotated[str, Form()] = "member",
     ) -> Response:
-        assert visit.principal is not None
-        require_admin(visit.principal, write=True)
+        require_admin(visit.asker, write=True)
         try:
             user, _ = accounts.register(
                 username.strip(),
                 email.strip() or None,
                 password or None,
-                visit.principal,
+                visit.asker,
                 role=_role(role),
             )
         except MISTAKES as error:
@@ -104,10 +100,9 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
     def person_page(
         visit: Visit, user: User, done: str = "", problem: BarographError | None = None
     ) -> HTMLResponse:
-        assert visit.principal is not None
         devices = core.registry.devices_of_user(user.id)
         others: Sequence[User] = [
-            other for other in accounts.list(visit.principal, limit=200).items if other != user
+            other for other in accounts.list(visit.asker, limit=200).items if other != user
         ]
         return visit.page(
             "person.html",
@@ -115,7 +110,7 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
             person=user,
             devices=devices,
             others=others,
-            tokens=token_rows(core, accounts.tokens.list(visit.principal, user.id), visit.now),
+            tokens=token_rows(accounts.tokens.list(visit.asker, user.id), visit.now),
             roles=ROLES,
             role_text=ROLE_TEXT,
             role_hint=_ROLE_HINT,
@@ -125,9 +120,8 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
         )
 
     def of(visit: Visit, user_id: int) -> User:
-        assert visit.principal is not None
-        require_admin(visit.principal)
-        return accounts.get(visit.principal, user_id)
+        require_admin(visit.asker)
+        return accounts.get(visit.asker, user_id)
 
     @pages.get("/{user_id}")
     def person(
@@ -143,12 +137,11 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
         email: Annotated[str, Form()] = "",
         role: Annotated[str, Form()] = "",
     ) -> Response:
-        assert visit.principal is not None
         user = of(visit, user_id)
         given = {"username": username.strip(), "email": email.strip() or None, "role": role}
         changes = {name: value for name, value in given.items() if value != getattr(user, name)}
         try:
-            accounts.update(visit.principal, user_id, **changes)
+            accounts.update(visit.asker, user_id, **changes)
         except MISTAKES as error:
             return person_page(visit, user, problem=error)
         return RedirectResponse(f"/ui/people/{user_id}?done=saved", 303)
@@ -159,10 +152,9 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
         user_id: int,
         password: Annotated[str, Form()] = "",
     ) -> Response:
-        assert visit.principal is not None
         user = of(visit, user_id)
         try:
-            accounts.update(visit.principal, user_id, password=password)
+            accounts.update(visit.asker, user_id, password=password)
         except MISTAKES as error:
             return person_page(visit, user, problem=error)
         return RedirectResponse(f"/ui/people/{user_id}?done=password", 303)
@@ -171,8 +163,7 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
     def revoke(
         visit: Annotated[Visit, Depends(visits.sending)], user_id: int, token_id: int
     ) -> Response:
-        assert visit.principal is not None
-        accounts.tokens.revoke(visit.principal, of(visit, user_id).id, token_id)
+        accounts.tokens.revoke(visit.asker, of(visit, user_id).id, token_id)
         return RedirectResponse(f"/ui/people/{user_id}?done=revoked", 303)
 
     @pages.post("/{user_id}/delete")
@@ -182,7 +173,6 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
         confirm: Annotated[str, Form()] = "",
         devices: Annotated[str, Form()] = "",
     ) -> Response:
-        assert visit.principal is not None
         user = of(visit, user_id)
         try:
             if confirm.strip() != user.username:
@@ -190,7 +180,7 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
                     "", marked("The name was not typed as it is: nobody was removed.")
                 )
             accounts.delete(
-                visit.principal,
+                visit.asker,
                 user_id,
                 delete_devices=devices == "delete",
                 devices_to=int(devices) if devices.isdecimal() and len(devices) < 16 else None,

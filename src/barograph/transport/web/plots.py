@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
 
+from barograph.domain.span import middle, share_of, with_room
 from barograph.domain.time import DAY, SECOND
 from barograph.transport.web.chart import Course
 from barograph.transport.web.drawing import runs
@@ -18,6 +19,10 @@ from barograph.transport.web.language import Language
 WIDTH, HEIGHT = 1000, 240
 _BAR_SHARE = 0.82
 _LABELS = 3
+_PARTS = 4
+_ROUND = (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10, 15, 20, 25, 30)
+"""Lengths of a part of the upright axis, in powers of ten."""
+_PART_MIN, _PART_MAX = 1e-12, 1e12
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +89,10 @@ def draw_lines(
     if bounds is None:
         return Plot(start, end, [Drawn(line.label, line.unit, line.pen) for line in lines])
     bottom, top = bounds
-    across, up = WIDTH / max(1, end - start), HEIGHT / (top - bottom)
+    across = WIDTH / max(1, end - start)
 
     def point(time: int, value: float) -> str:
-        return f"{(time - start) * across:.1f},{(top - value) * up:.1f}"
+        return f"{(time - start) * across:.1f},{_down(value, bottom, top):.1f}"
 
     drawn = []
     for line in lines:
@@ -104,7 +109,7 @@ def draw_lines(
         start,
         end,
         drawn,
-        [language.value(value) for value in (top, (top + bottom) / 2, bottom)],
+        [language.value(value) for value in (top, middle(bottom, top), bottom)],
         _times(start, end, language, zone),
         json.dumps(_data(lines, start, end), separators=(",", ":")),
         units=tuple(dict.fromkeys(line.unit for line in lines if line.unit)),
@@ -126,7 +131,7 @@ def draw_bars(
         return Plot(start, end, [Drawn(line.label, line.unit, line.pen) for line in lines])
     bottom, top = bounds
     start, end = min([start, *edges]), max([end, *edges.values()])
-    across, up = WIDTH / max(1, end - start), HEIGHT / (top - bottom)
+    across = WIDTH / max(1, end - start)
     drawn = []
     for place, line in enumerate(lines):
         bars = []
@@ -136,7 +141,7 @@ def draw_bars(
             whole = (edges[time] - time) * across
             width = whole * _BAR_SHARE / len(lines)
             left = (time - start) * across + whole * (1 - _BAR_SHARE) / 2 + place * width
-            y, zero = (top - max(value, 0.0)) * up, (top - min(value, 0.0)) * up
+            y, zero = (_down(one, bottom, top) for one in (max(value, 0.0), min(value, 0.0)))
             when = language.moment(time, zone).removesuffix(":00")
             title = f"{line.label}, {when}: {language.value(value)} {line.unit}".strip()
             bars.append(
@@ -153,7 +158,7 @@ def draw_bars(
         start,
         end,
         drawn,
-        [language.value(value) for value in (top, (top + bottom) / 2, bottom)],
+        [language.value(value) for value in (top, middle(bottom, top), bottom)],
         _times(start, end, language, zone),
         units=tuple(dict.fromkeys(line.unit for line in lines if line.unit)),
     )
@@ -177,9 +182,33 @@ def _bounds(courses: Sequence[Course], *, zero: bool) -> tuple[float, float] | N
     least, greatest = min(values), max(values)
     if zero:
         least, greatest = min(0.0, least), max(0.0, greatest)
-    margin = (greatest - least) * 0.06 or abs(greatest) * 0.05 or 1.0
-    low = least if zero and least == 0 else least - margin
-    return low, greatest if zero and greatest == 0 and least < 0 else greatest + margin
+    round_ends = _round_ends(least, greatest)
+    if round_ends is not None:
+        return round_ends
+    bottom, top = with_room(least, greatest, 0.06)
+    return (
+        least if zero and least == 0 else bottom,
+        greatest if zero and greatest == 0 and least < 0 else top,
+    )
+
+
+def _round_ends(least: float, greatest: float) -> tuple[float, float] | None:
+    """The ends of an axis whose four parts are as long as people count; None where floats end."""
+    part = greatest / _PARTS - least / _PARTS
+    if not _PART_MIN < part < _PART_MAX or part < max(abs(least), abs(greatest)) * 1e-9:
+        return None
+    power = 10.0 ** math.floor(math.log10(part))
+    # Where the ends are rounded outwards, a part may have to be longer than a fourth.
+    for step in (factor * power for factor in _ROUND):
+        first = math.floor(least / step + 1e-9)
+        if first + _PARTS >= greatest / step - 1e-9:
+            return float(f"{first * step:.12g}"), float(f"{(first + _PARTS) * step:.12g}")
+    return None
+
+
+def _down(value: float, bottom: float, top: float) -> float:
+    """How far below the upper edge of the chart a value is drawn."""
+    return (1 - share_of(value, bottom, top)) * HEIGHT
 
 
 def _times(start: int, end: int, language: Language, zone: tzinfo) -> list[str]:
@@ -187,7 +216,7 @@ def _times(start: int, end: int, language: Language, zone: tzinfo) -> list[str]:
     times = [round(start + i * step) for i in range(_LABELS + 1)]
     if end - start > 3 * DAY:
         return [language.day(time, zone) for time in times]
-    return [language.moment(time, zone)[: -len(":00")] for time in times]
+    return [language.short_moment(time, zone) for time in times]
 
 
 def _data(lines: Sequence[Line], start: int, end: int) -> dict[str, object]:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from barograph.domain.period import Period
+from barograph.domain.span import middle
 from barograph.domain.statistic import Statistic
 from barograph.ports.reading_store import Aggregation, ReadingStore
 from barograph.transport.web.chart import step_for
@@ -25,6 +26,8 @@ _LONGITUDE = re.compile(r"(?:(.*)[._/-])?(?:lon|lng|long|longitude)\Z", re.IGNOR
 _AXIS = re.compile(r"(?:(.*)[._/-])?([xyz])\Z", re.IGNORECASE)
 _KM_PER_DEGREE = 111.32
 _MARGIN = 0.06
+_STILL = 1e-300
+"""Less than this is no way, and too little to be divided by."""
 
 
 def places(metrics: Iterable[str]) -> tuple[str, str] | None:
@@ -190,10 +193,15 @@ def space(points: Sequence[Point], size: int) -> Space | None:
     lows = [min(values[i] for _, values in points) for i in range(3)]
     highs = [max(values[i] for _, values in points) for i in range(3)]
     # One scale for the three, so that directions are true.
-    half = max(high - low for low, high in zip(lows, highs, strict=True)) / 2 or 1.0
-    middle = [(low + high) / 2 for low, high in zip(lows, highs, strict=True)]
+    half = max(high / 2 - low / 2 for low, high in zip(lows, highs, strict=True))
+    if half < _STILL:
+        half = 1.0
+    centres = [middle(low, high) for low, high in zip(lows, highs, strict=True)]
     unit = [
-        tuple((value - centre) / half for value, centre in zip(values, middle, strict=True))
+        tuple(
+            (value / 2 - centre / 2) / (half / 2)
+            for value, centre in zip(values, centres, strict=True)
+        )
         for _, values in points
     ]
     return Space(

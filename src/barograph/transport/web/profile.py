@@ -10,9 +10,10 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from barograph.domain.errors import BarographError, InvalidInput
 from barograph.domain.time import DAY, SECOND
 from barograph.domain.user import Token, User, require_device
-from barograph.services.core import Core
+from barograph.services.browser_sessions import LIFETIME
 from barograph.services.tokens import BROWSER_SESSION
 from barograph.transport.http.access import SESSION_COOKIE
+from barograph.transport.http.users import address_of
 from barograph.transport.web.language import marked
 from barograph.transport.web.mistakes import MISTAKES, message_of
 from barograph.transport.web.session import Visits
@@ -43,13 +44,12 @@ class TokenRow:
     expired: bool
 
 
-def token_rows(core: Core, tokens: Iterable[Token], now: int) -> list[TokenRow]:
+def token_rows(tokens: Iterable[Token], now: int) -> list[TokenRow]:
     """The tokens as pages list them: the newest first, sessions last."""
     found = []
     for token in tokens:
         is_session = token.name == BROWSER_SESSION
-        lifetime = core.accounts.browser.lifetime
-        until = token.created_time + lifetime if is_session else token.expires_time
+        until = token.created_time + LIFETIME if is_session else token.expires_time
         found.append(TokenRow(token, is_session, until, until is not None and until <= now))
     return sorted(found, key=lambda row: (row.is_session, -row.token.created_time))
 
@@ -68,19 +68,18 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
         problem: BarographError | None = None,
     ) -> HTMLResponse:
         """The page; `problem` is shown in the form called `where`."""
-        assert visit.principal is not None
         user = visit.user
         if user is None:
             return visit.page("profile_operator.html", is_open=accounts.registration == "open")
         shared = [
             (device, device.shared[user.id])
-            for device in core.registry.devices_for(visit.principal)
+            for device in core.registry.devices_for(visit.asker)
             if user.id in device.shared
         ]
         return visit.page(
             "profile.html",
             200 if problem is None else status_of(problem),
-            tokens=token_rows(core, accounts.tokens.list(visit.principal, user.id), visit.now),
+            tokens=token_rows(accounts.tokens.list(visit.asker, user.id), visit.now),
             new_token=token,
             lives={key: text for key, (text, _) in _LIVES.items()},
             shared=[
@@ -106,8 +105,7 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
         given = {"username": username.strip(), "email": email.strip() or None}
         changes = {name: value for name, value in given.items() if value != getattr(user, name)}
         try:
-            assert visit.principal is not None
-            accounts.update(visit.principal, user.id, **changes)
+            accounts.update(visit.asker, user.id, **changes)
         except MISTAKES as error:
             return profile_page(visit, where="names", problem=error)
         return RedirectResponse("/ui/profile?done=saved", 303)
@@ -119,17 +117,16 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
         old_password: Annotated[str, Form()] = "",
         password: Annotated[str, Form()] = "",
     ) -> Response:
-        address = request.client.host if request.client else None
         try:
-            assert visit.principal is not None
-            changed = accounts.change_own_password(visit.principal, old_password, password, address)
+            changed = accounts.change_own_password(
+                visit.asker, old_password, password, address_of(request)
+            )
         except MISTAKES as error:
             return profile_page(visit, where="password", problem=error)
         # The change ended this session with the others: go on with a new one.
         response = RedirectResponse("/ui/profile?done=password", 303)
-        value = accounts.browser.open(changed)
-        seconds = accounts.browser.lifetime // SECOND
-        set_cookie(request, response, SESSION_COOKIE.decode(), value, seconds)
+        value = accounts.open_browser(changed)
+        set_cookie(request, response, SESSION_COOKIE.decode(), value, LIFETIME // SECOND)
         return response
 
     @pages.post("/tokens")
@@ -142,9 +139,8 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
         user = _user(visit)
         length = _LIVES.get(lives, _LIVES["1"])[1]
         try:
-            assert visit.principal is not None
             _, text = accounts.tokens.create(
-                visit.principal,
+                visit.asker,
                 user.id,
                 name.strip(),
                 reads_only=scope == "read",
@@ -156,15 +152,13 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
 
     @pages.post("/tokens/{token_id}/revoke")
     def revoke(visit: Annotated[Visit, Depends(visits.sending)], token_id: int) -> Response:
-        assert visit.principal is not None
-        accounts.tokens.revoke(visit.principal, _user(visit).id, token_id)
+        accounts.tokens.revoke(visit.asker, _user(visit).id, token_id)
         return RedirectResponse("/ui/profile?done=revoked", 303)
 
     @pages.post("/shared/{device_id}/leave")
     def leave(visit: Annotated[Visit, Depends(visits.sending)], device_id: int) -> Response:
-        assert visit.principal is not None
-        device = require_device(visit.principal, core.registry.device(device_id))
-        core.sharing.end(visit.principal, device, _user(visit).id)
+        device = require_device(visit.asker, core.registry.device(device_id))
+        core.sharing.end(visit.asker, device, _user(visit).id)
         return RedirectResponse("/ui/profile?done=left", 303)
 
     return pages

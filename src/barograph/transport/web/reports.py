@@ -10,7 +10,6 @@ from starlette.datastructures import FormData
 from barograph.domain.errors import BarographError, InvalidInput
 from barograph.domain.job import ENDED
 from barograph.domain.report import FORMS, Form
-from barograph.domain.user import Principal
 from barograph.services.core import Core
 from barograph.services.schedules import Wanted
 from barograph.transport.web.analytics import STATUS_TEXT
@@ -55,13 +54,8 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
     return pages
 
 
-def _who(visit: Visit) -> Principal:
-    assert visit.principal is not None
-    return visit.principal
-
-
 def _list_page(core: Core, visit: Visit, page: int = 1, job_id: int | None = None) -> HTMLResponse:
-    who = _who(visit)
+    who = visit.asker
     found = core.reports.list(who, limit=_PAGE, offset=(page - 1) * _PAGE)
     job = None if job_id is None else core.jobs.get(who, job_id)
     return visit.page(
@@ -84,10 +78,13 @@ def _form_page(
     core: Core, visit: Visit, asked: Mapping[str, Any], problem: BarographError | None = None
 ) -> HTMLResponse:
     user = visit.user
+    question = asked["question"]
+    if question.get("users"):
+        question = {**question, "user": question["users"][0]}
     return visit.page(
         "report_new.html",
         200 if problem is None else status_of(problem),
-        **offered(core, visit, asked["question"]),
+        **offered(core, visit, question),
         asked=asked,
         report_periods=_PERIODS,
         times=_TIMES,
@@ -103,6 +100,9 @@ def _asked(visit: Visit, fields: FormData) -> dict[str, Any]:
     question = question_of(fields)
     for name in ("start_time", "end_time"):
         question.pop(name, None)
+    question.pop("aggregate", None)
+    if "user" in question:
+        question["users"] = [question.pop("user")]
     question.setdefault("tz", str(visit.zone))
     question["period"] = _field(fields, "period") or "yesterday"
     question["language"] = visit.language.code
@@ -160,12 +160,12 @@ def _reports(core: Core, visits: Visits, options: Mapping[str, Any]) -> APIRoute
             asked = _asked(visit, form)
             if not asked["cron"]:
                 name = asked["name"] or visit.text(marked("Report"))
-                job = core.reports.make(_who(visit), name, asked["question"])
+                job = core.reports.make(visit.asker, name, asked["question"])
                 return RedirectResponse(f"/ui/reports?job={job.id}", 303)
             if not asked["name"]:
                 raise InvalidInput.of("name", marked("A report that comes again needs a name."))
             core.schedules.create(
-                _who(visit),
+                visit.asker,
                 Wanted(
                     asked["name"],
                     asked["question"],
@@ -180,7 +180,7 @@ def _reports(core: Core, visits: Visits, options: Mapping[str, Any]) -> APIRoute
 
     @pages.post("/{report_id}/delete")
     def delete(visit: Annotated[Visit, Depends(visits.sending)], report_id: int) -> Response:
-        core.reports.delete(_who(visit), report_id)
+        core.reports.delete(visit.asker, report_id)
         return RedirectResponse("/ui/reports", 303)
 
     return pages
@@ -191,18 +191,18 @@ def _schedules(core: Core, visits: Visits, options: Mapping[str, Any]) -> APIRou
 
     @pages.post("/run")
     def run(visit: Annotated[Visit, Depends(visits.sending)], schedule_id: int) -> Response:
-        job = core.schedules.run(_who(visit), schedule_id)
+        job = core.schedules.run(visit.asker, schedule_id)
         return RedirectResponse(f"/ui/reports?job={job.id}", 303)
 
     @pages.post("/switch")
     def switch(visit: Annotated[Visit, Depends(visits.sending)], schedule_id: int) -> Response:
-        schedule = core.schedules.get(_who(visit), schedule_id)
-        core.schedules.update(_who(visit), schedule_id, enabled=not schedule.enabled)
+        schedule = core.schedules.get(visit.asker, schedule_id)
+        core.schedules.update(visit.asker, schedule_id, enabled=not schedule.enabled)
         return RedirectResponse("/ui/reports#schedules", 303)
 
     @pages.post("/delete")
     def delete(visit: Annotated[Visit, Depends(visits.sending)], schedule_id: int) -> Response:
-        core.schedules.delete(_who(visit), schedule_id)
+        core.schedules.delete(visit.asker, schedule_id)
         return RedirectResponse("/ui/reports#schedules", 303)
 
     return pages

@@ -24,6 +24,7 @@ from barograph.transport.web import (
     sign_in,
 )
 from barograph.transport.web import system as system_page
+from barograph.transport.web.language import marked
 from barograph.transport.web.mqtt_docs import Describe
 from barograph.transport.web.session import Visits
 from barograph.transport.web.site import Site, finished, not_found, page_route
@@ -54,13 +55,12 @@ def router(
     mqtt: MqttAddress | None = None,
     describe_mqtt: Describe | None = None,
     system: System | None = None,
-    retention: str = "",
 ) -> APIRouter:
     """Every page of the dashboard. None of them is part of the API's schema.
 
     `newest_page` says whether the parameters service, whose page that is, is turned on; `mqtt`
     where devices publish, to tell people; `describe_mqtt` makes the description of that; `system`
-    is what the system's page is about, and `retention` how long readings are kept.
+    is what the system's page is about.
     """
     site = Site(core, mqtt)
     visits = Visits(site)
@@ -69,13 +69,23 @@ def router(
     for part in _PARTS:
         pages.include_router(part.router(site, visits, options))
     if system is not None:
-        pages.include_router(system_page.router(visits, options, system, retention))
+        pages.include_router(system_page.router(site, visits, options, system))
     if newest_page:
         pages.include_router(newest.router(site, visits, options))
     pages.include_router(_static_files(site))
     pages.include_router(mqtt_docs.router(site, visits, options, describe_mqtt))
     pages.include_router(api_docs.router(options))
+    _anything_else(site, pages)
     return pages
+
+
+def _anything_else(site: Site, pages: APIRouter) -> None:
+    """Who mistyped the address of a page reads so on a page."""
+
+    async def missing(request: Request) -> Response:
+        return not_found(site, request, marked("No page has this address."))
+
+    pages.add_route("/ui/{path:path}", missing, methods=["GET"], include_in_schema=False)
 
 
 def _static_files(site: Site) -> APIRouter:

@@ -13,8 +13,8 @@ from fastapi import Form, Request
 
 from barograph.domain.errors import Forbidden, Unauthenticated
 from barograph.domain.user import Principal
-from barograph.transport.http.access import principal as principal_of
 from barograph.transport.http.access import same_site
+from barograph.transport.http.asker import principal as principal_of
 from barograph.transport.web.language import marked
 from barograph.transport.web.site import CSRF_COOKIE, Site, Visit, preferences
 

@@ -20,8 +20,7 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
     pages = APIRouter(prefix="/ui/devices/{device_id}/sharing", **options)
 
     def page(visit: Visit, device: Device, problem: BarographError | None = None) -> HTMLResponse:
-        assert visit.principal is not None
-        shares = core.sharing.list(visit.principal, device)
+        shares = core.sharing.list(visit.asker, device)
         return visit.page(
             "device_sharing.html",
             200 if problem is None else status_of(problem),
@@ -32,8 +31,7 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
         )
 
     def of(visit: Visit, device_id: int) -> Device:
-        assert visit.principal is not None
-        return require_owner(visit.principal, core.registry.device(device_id))
+        return require_owner(visit.asker, core.registry.device(device_id))
 
     @pages.get("")
     def sharing(visit: Annotated[Visit, Depends(visits.known)], device_id: int) -> HTMLResponse:
@@ -46,10 +44,9 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
         user: Annotated[str, Form(max_length=254)] = "",
         access: Annotated[str, Form()] = "read",
     ) -> Response:
-        assert visit.principal is not None
         device = of(visit, device_id)
         try:
-            core.sharing.share(visit.principal, device, user, writes=access == "write")
+            core.sharing.share(visit.asker, device, user, writes=access == "write")
         except MISTAKES as error:
             return page(visit, device, error)
         return RedirectResponse(f"/ui/devices/{device_id}/sharing", 303)
@@ -58,8 +55,7 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
     def end(
         visit: Annotated[Visit, Depends(visits.sending)], device_id: int, user_id: int
     ) -> Response:
-        assert visit.principal is not None
-        core.sharing.end(visit.principal, of(visit, device_id), user_id)
+        core.sharing.end(visit.asker, of(visit, device_id), user_id)
         return RedirectResponse(f"/ui/devices/{device_id}/sharing", 303)
 
     return pages

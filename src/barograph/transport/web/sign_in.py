@@ -17,7 +17,9 @@ from barograph.domain.errors import (
 )
 from barograph.domain.time import SECOND
 from barograph.domain.user import User
+from barograph.services.browser_sessions import LIFETIME
 from barograph.transport.http.access import SESSION_COOKIE, Access
+from barograph.transport.http.users import address_of
 from barograph.transport.web.language import marked
 from barograph.transport.web.session import Visits
 from barograph.transport.web.site import (
@@ -32,6 +34,16 @@ from barograph.transport.web.site import (
 )
 
 _SESSION = SESSION_COOKIE.decode()
+_SETTING_UP = {
+    "title": marked("Set up Barograph"),
+    "lead": marked("This link makes the first administrator, once."),
+    "button": marked("Make the administrator"),
+}
+_REGISTERING = {
+    "title": marked("Registration"),
+    "lead": marked("With an account you add devices of your own and see their readings."),
+    "button": marked("Register"),
+}
 _MISTAKES = (Conflict, Forbidden, InvalidInput, TooManyRequests, Unauthenticated)
 
 
@@ -43,12 +55,9 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
 
     def signed_in(request: Request, user: User, following: str) -> Response:
         response = RedirectResponse(following, 303)
-        value = accounts.browser.open(user)
-        set_cookie(request, response, _SESSION, value, accounts.browser.lifetime // SECOND)
+        value = accounts.open_browser(user)
+        set_cookie(request, response, _SESSION, value, LIFETIME // SECOND)
         return response
-
-    def address(request: Request) -> str | None:
-        return request.client.host if request.client else None
 
     def sign_in_page(
         visit: Visit, following: str, status: int = 200, problem: str = "", username: str = ""
@@ -83,11 +92,11 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
     ) -> Response:
         following = own_path(next)
         try:
-            user = accounts.check_password(username.strip(), password, address(request))
+            user = accounts.check_password(username.strip(), password, address_of(request))
+            return signed_in(request, user, following)
         except _MISTAKES as error:
             status = 401 if isinstance(error, Unauthenticated) else status_of(error)
             return sign_in_page(visit, following, status, visit.text(str(error)), username)
-        return signed_in(request, user, following)
 
     @pages.post("/sign-out", dependencies=[Depends(visits.sending_as_anyone)])
     def sign_out(request: Request) -> Response:
@@ -96,22 +105,36 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
         response.delete_cookie(_SESSION)
         return response
 
-    def set_up_page(
-        visit: Visit, token: str, username: str = "", email: str = "", error: Any = None
+    def account_page(
+        visit: Visit,
+        texts: Mapping[str, str],
+        action: str,
+        *,
+        token: str | None = None,
+        username: str = "",
+        email: str = "",
+        error: BarographError | None = None,
     ) -> HTMLResponse:
+        """A form that makes an account, after an `error` with what was typed."""
         return visit.page(
             "account_new.html",
             200 if error is None else status_of(error),
-            title=visit.text("Set up Barograph"),
-            lead=visit.text("This link makes the first administrator, once."),
-            button=visit.text("Make the administrator"),
-            action="/setup",
+            **{name: visit.text(text) for name, text in texts.items()},
+            action=action,
             setup_token=token,
             problem="" if error is None else visit.text(str(error)),
             username=username,
             email=email,
             password_chars_min=limits.password_chars_min,
         )
+
+    def set_up_page(visit: Visit, token: str, **given: Any) -> HTMLResponse:
+        return account_page(visit, _SETTING_UP, "/setup", token=token, **given)
+
+    def registration_page(visit: Visit, **given: Any) -> HTMLResponse:
+        if accounts.registration != "open":
+            raise NotFound(marked("Registration is closed: ask an administrator for an account."))
+        return account_page(visit, _REGISTERING, "/ui/register", **given)
 
     @pages.get("/setup")
     def set_up_form(
@@ -131,27 +154,8 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
         try:
             user = accounts.claim_setup(token, username.strip(), password, email.strip() or None)
         except _MISTAKES as error:
-            return set_up_page(visit, token, username, email, error)
+            return set_up_page(visit, token, username=username, email=email, error=error)
         return signed_in(request, user, "/")
-
-    def registration_page(
-        visit: Visit, username: str = "", email: str = "", error: BarographError | None = None
-    ) -> HTMLResponse:
-        if accounts.registration != "open":
-            raise NotFound(marked("Registration is closed: ask an administrator for an account."))
-        return visit.page(
-            "account_new.html",
-            200 if error is None else status_of(error),
-            title=visit.text("Registration"),
-            lead=visit.text("With an account you add devices of your own and see their readings."),
-            button=visit.text("Register"),
-            action="/ui/register",
-            setup_token=None,
-            problem="" if error is None else visit.text(str(error)),
-            username=username,
-            email=email,
-            password_chars_min=limits.password_chars_min,
-        )
 
     @pages.get("/ui/register")
     def registration_form(visit: Annotated[Visit, Depends(visits.anyone)]) -> HTMLResponse:
@@ -167,10 +171,10 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
     ) -> Response:
         try:
             user, _ = accounts.register(
-                username.strip(), email.strip() or None, password, address=address(request)
+                username.strip(), email.strip() or None, password, address=address_of(request)
             )
         except _MISTAKES as error:
-            return registration_page(visit, username, email, error)
+            return registration_page(visit, username=username, email=email, error=error)
         return signed_in(request, user, "/")
 
     @pages.post("/ui/preferences", dependencies=[Depends(visits.sending_as_anyone)])

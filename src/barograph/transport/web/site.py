@@ -1,6 +1,8 @@
 """What all pages share: language, theme, zone, templates, headers, and how errors look."""
 
 import gzip
+import logging
+import secrets
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import tzinfo
@@ -13,6 +15,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.routing import APIRoute
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from barograph.domain.errors import (
     BarographError,
@@ -26,13 +30,16 @@ from barograph.domain.errors import (
     Unauthenticated,
     Unavailable,
 )
-from barograph.domain.time import format_time, parse_zone
+from barograph.domain.time import format_time, from_text, parse_zone
 from barograph.domain.user import Principal, User
 from barograph.services.core import Core
 from barograph.transport.http.access import Access
+from barograph.transport.http.request_body import bounded
 from barograph.transport.web.language import Language, choose_language, load_languages, marked
 from barograph.transport.web.snippets import MqttAddress
 from barograph.transport.web.static_files import StaticFiles
+
+logger = logging.getLogger(__name__)
 
 CSRF_COOKIE = "barograph_form"
 LANGUAGE_COOKIE = "barograph_language"
@@ -162,6 +169,12 @@ class Visit:
         return response
 
     @property
+    def asker(self) -> Principal:
+        """Who asks, on pages that let nobody in unknown."""
+        assert self.principal is not None
+        return self.principal
+
+    @property
     def here(self) -> str:
         """The address of this page, to come back to."""
         query = self.request.url.query
@@ -206,6 +219,15 @@ class Visit:
     def wants_piece(self) -> bool:
         """Whether htmx asks, to put the answer into the page that is already open."""
         return self.request.headers.get("hx-request") == "true"
+
+    def moment_of(self, text: str | None) -> str:
+        """A time that a program wrote, as the visitor reads times; other text (`-7d`) as it is."""
+        if text is None:
+            return "…"
+        try:
+            return self.language.moment(from_text(text, self.zone), self.zone)
+        except ValueError:
+            return text
 
     def text(self, message: str) -> str:
         """The message in the visitor's language."""
@@ -253,8 +275,10 @@ def page_route(site: Site) -> type[APIRoute]:
             handler = super().get_route_handler()
 
             async def handle(request: Request) -> Response:
+                # A form is read before anybody looks at who sends it, files of it onto the disk.
+                receive = bounded(request.receive, site.core.limits.body_bytes_max)
                 try:
-                    response = await handler(request)
+                    response = await handler(Request(request.scope, receive))
                 except Unauthenticated:
                     response = _once_more(site, request) or _to_sign_in(request)
                 except BarographError as error:
@@ -266,6 +290,16 @@ def page_route(site: Site) -> type[APIRoute]:
                         422,
                         marked("The address or the form is not one of this page's."),
                     )
+                except HTTPException as error:  # of reading a form, or of a body that is too large
+                    response = _error_page(site, request, error.status_code, str(error.detail))
+                except ClientDisconnect:
+                    raise  # there is nobody to show a page to
+                except Exception:
+                    number = secrets.token_hex(4)
+                    logger.exception(
+                        "%s %s failed, request %s", request.method, request.url.path, number
+                    )
+                    response = _defect_page(site, request, number)
                 return finished(request, response)
 
             return handle
@@ -280,9 +314,11 @@ def finished(request: Request, response: Response) -> Response:
     return _compressed(request, response)
 
 
-def not_found(site: Site, request: Request) -> Response:
+def not_found(
+    site: Site, request: Request, message: str = marked("there is no such file")
+) -> Response:
     """The page that says so."""
-    return finished(request, _error_page(site, request, 404, marked("there is no such file")))
+    return finished(request, _error_page(site, request, 404, message))
 
 
 def _compressed(request: Request, response: Response) -> Response:
@@ -333,8 +369,20 @@ def _to_sign_in(request: Request) -> Response:
     return RedirectResponse("/sign-in" + (f"?next={quote(back)}" if back != "/" else ""), 303)
 
 
-def _error_page(site: Site, request: Request, status: int, message: str) -> HTMLResponse:
-    return _visit_of(site, request).page("error.html", status, status=status, message=message)
+def _error_page(
+    site: Site, request: Request, status: int, message: str, number: str = ""
+) -> HTMLResponse:
+    return _visit_of(site, request).page(
+        "error.html", status, status=status, message=message, number=number
+    )
+
+
+def _defect_page(site: Site, request: Request, number: str) -> HTMLResponse:
+    """The page about a defect of ours; its number finds the cause in the log."""
+    message = marked("Something went wrong inside Barograph. Its log says what, under this number:")
+    response = _error_page(site, request, 500, message, number)
+    response.headers["X-Request-Id"] = number
+    return response
 
 
 def _visit_of(site: Site, request: Request) -> Visit:

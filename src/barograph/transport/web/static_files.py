@@ -19,6 +19,13 @@ _TYPES = {
 }
 
 
+_TOGETHER = {
+    "barograph.css": ("barograph.css", "pages.css"),
+    "device.css": ("vendor/uplot/uPlot.min.css", "device.css"),
+}
+"""What is served in one under the name of a file: each request before the first paint delays it."""
+
+
 @dataclass(frozen=True, slots=True)
 class StaticFile:
     """One file, as it is and compressed."""
@@ -32,12 +39,13 @@ class StaticFiles:
     """Every file below `static/` whose type a page may load, read once."""
 
     def __init__(self) -> None:
-        self._files = {
-            name: StaticFile(
+        read = dict(_walk(files("barograph.transport.web") / "static", ""))
+        self._files = {}
+        for name in read:
+            content = b"\n".join(read[one] for one in _TOGETHER.get(name, (name,)))
+            self._files[name] = StaticFile(
                 _TYPES[name.rpartition(".")[2]], content, gzip.compress(content, 9, mtime=0)
             )
-            for name, content in _walk(files("barograph.transport.web") / "static", "")
-        }
         digest = hashlib.sha256()
         for name, file in sorted(self._files.items()):
             digest.update(f"{name}\0{len(file.plain)}\0".encode() + file.plain)

@@ -1,7 +1,7 @@
 """How lately devices were seen, in the few words that pages use."""
 
+from barograph.domain.presence import Presence
 from barograph.domain.time import DAY, MINUTE
-from barograph.services.presence import Presence
 from barograph.transport.web.language import marked
 
 STATUS_TEXT = {

@@ -3,21 +3,32 @@
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Form
 from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 
 from barograph import __version__
-from barograph.domain.errors import BarographError, Conflict, StorageFull, Unavailable
-from barograph.domain.user import Principal
+from barograph.domain.errors import (
+    BarographError,
+    Conflict,
+    InvalidInput,
+    StorageFull,
+    Unavailable,
+)
+from barograph.domain.length import length_text, parse_length
+from barograph.domain.time import DAY
+from barograph.services.retention import Effect
 from barograph.services.system import Notice, System
 from barograph.transport.web.chart import Course
 from barograph.transport.web.language import marked
 from barograph.transport.web.mistakes import message_of
 from barograph.transport.web.plots import Line, draw_lines
 from barograph.transport.web.session import Visits
-from barograph.transport.web.site import Visit, status_of
+from barograph.transport.web.site import Site, Visit, status_of
 
 _METRICS_SHOWN = 100
+_LENGTHS = (0, 7 * DAY, 30 * DAY, 90 * DAY, 180 * DAY, 365 * DAY, 730 * DAY, 1825 * DAY)
+_AS_CONFIGURED = "configured"
+_OWN = "own"
 _UNITS = (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3))
 
 _WORDS: Mapping[str, str] = {
@@ -51,12 +62,17 @@ _WORDS: Mapping[str, str] = {
 }
 
 
-def router(visits: Visits, options: Mapping[str, Any], system: System, retention: str) -> APIRouter:
-    """Below `/ui/system`. `retention` is how long readings are kept, empty for ever."""
+def router(site: Site, visits: Visits, options: Mapping[str, Any], system: System) -> APIRouter:
+    """Below `/ui/system`."""
+    core = site.core
     pages = APIRouter(prefix="/ui/system", **options)
 
-    def page(visit: Visit, problem: BarographError | None = None) -> HTMLResponse:
-        status = system.status(_who(visit))
+    def page(
+        visit: Visit,
+        problem: BarographError | None = None,
+        asked: tuple[str, int, Effect] | None = None,
+    ) -> HTMLResponse:
+        status = system.status(visit.asker)
         course = Course("")
         for time, rate in status.rates:
             course.add(time, rate, rate, rate)
@@ -71,8 +87,13 @@ def router(visits: Visits, options: Mapping[str, Any], system: System, retention
             stored_total=sum(one.readings for one in status.stored),
             warnings=[(notice, _words(visit, notice)) for notice in status.warnings],
             bytes_text=lambda size: _bytes(visit, size),
-            retention=retention,
+            rule=core.retention.get(visit.asker),
+            asked=asked,
+            lengths=_LENGTHS,
+            kept_text=lambda length: kept_text(visit, length),
+            length_text=length_text,
             version=__version__,
+            left_out=system.left_out,
             problem="" if problem is None else message_of(visit, problem),
         )
 
@@ -80,17 +101,43 @@ def router(visits: Visits, options: Mapping[str, Any], system: System, retention
     def show(visit: Annotated[Visit, Depends(visits.known)]) -> HTMLResponse:
         return page(visit)
 
+    @pages.post("/retention")
+    def retain(
+        visit: Annotated[Visit, Depends(visits.sending)],
+        length: Annotated[str, Form(max_length=32)] = "",
+        own: Annotated[str, Form(max_length=32)] = "",
+        confirmed: Annotated[str, Form(max_length=32)] = "",
+    ) -> Response:
+        """What would remove readings is asked back first: `confirmed` is the answer."""
+        who = visit.asker
+        try:
+            if length == _AS_CONFIGURED:
+                wanted = core.retention.get(who).configured
+            else:
+                wanted = _length(own if length == _OWN else length)
+            effect = core.retention.effect(who, wanted)
+            if effect.readings and confirmed != length_text(wanted):
+                choice = length if length == _AS_CONFIGURED else length_text(wanted)
+                return page(visit, asked=(choice, wanted, effect))
+            if length == _AS_CONFIGURED:
+                core.retention.reset(who)
+            else:
+                core.retention.set(who, wanted)
+        except (InvalidInput, Unavailable) as error:
+            return page(visit, error)
+        return RedirectResponse("/ui/system#retention", 303)
+
     @pages.post("/backups")
     def back_up(visit: Annotated[Visit, Depends(visits.sending)]) -> Response:
         try:
-            system.make_backup(_who(visit))
+            system.make_backup(visit.asker)
         except (Conflict, StorageFull, Unavailable) as error:
             return page(visit, error)
         return RedirectResponse("/ui/system#backups", 303)
 
     @pages.get("/backups/{name}")
     def download(visit: Annotated[Visit, Depends(visits.known)], name: str) -> StreamingResponse:
-        pieces = system.download(_who(visit), name)
+        pieces = system.download(visit.asker, name)
         disposition = f'attachment; filename="barograph-{name}.tar"'
         return StreamingResponse(
             pieces,
@@ -100,15 +147,29 @@ def router(visits: Visits, options: Mapping[str, Any], system: System, retention
 
     @pages.post("/backups/{name}/delete")
     def delete(visit: Annotated[Visit, Depends(visits.sending)], name: str) -> Response:
-        system.delete_backup(_who(visit), name)
+        system.delete_backup(visit.asker, name)
         return RedirectResponse("/ui/system#backups", 303)
 
     return pages
 
 
-def _who(visit: Visit) -> Principal:
-    assert visit.principal is not None
-    return visit.principal
+def _length(text: str) -> int:
+    try:
+        if not text.strip():
+            raise ValueError("say how long, such as 365d; 0 keeps all")
+        return parse_length(text.strip())
+    except ValueError as error:
+        raise InvalidInput.of("retention", str(error)) from None
+
+
+def kept_text(visit: Visit, length: int) -> str:
+    """How long that is, in words."""
+    if not length:
+        return visit.text(marked("for ever"))
+    if length % DAY:
+        return length_text(length)
+    days = length // DAY
+    return visit.language.translations.ngettext("%(num)s day", "%(num)s days", days) % {"num": days}
 
 
 def _words(visit: Visit, notice: Notice) -> str:

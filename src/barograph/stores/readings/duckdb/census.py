@@ -177,6 +177,13 @@ class Census:
         """The half-open span of the hot rows' times; empty where there are none."""
         return (self.hot_first, self.hot_last + 1) if self.hot_rows else (END, BEGINNING)
 
+    def hot_readings_max(self, series: Integers) -> int:
+        """A bound on how many rows of the series are in the hot table."""
+        slots = self.find(series)
+        slots = slots[slots >= 0]
+        slots = slots[self.hot_since[slots] < END]
+        return min(self.hot_rows, int(self.count[slots].sum()))
+
     def newest(self, series: Iterable[int] | None) -> Batch:
         """The newest reading of each series that has one, in order of series."""
         if series is None:

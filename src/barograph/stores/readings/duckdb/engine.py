@@ -17,6 +17,7 @@ from pathlib import Path
 
 import duckdb
 
+from barograph.domain.errors import Unavailable
 from barograph.stores.readings.duckdb.apply import (
     Arrival,
     Departure,
@@ -73,6 +74,7 @@ class Engine:
         self._settings = (memory_mb, threads, temp_mb)
         self._idle_mb = idle_mb
         self._broken = False
+        self._closings = 0
         self._watched: int | None = None
         self._moved: list[Columns] = []
         self.ids: Iterator[int] = itertools.count(1)
@@ -102,7 +104,8 @@ class Engine:
                 ).fetchall()
             }
             ids = [int(name.removeprefix("segment_")) for name in tables]
-            self.ids = itertools.count(max(ids, default=0) + 1)
+            # Never one that was given before: whoever was copying a segment may still drop its copy.
+            self.ids = itertools.count(max(next(self.ids), max(ids, default=0) + 1))
             for orphan in tables - {segment.table for segment in layout}:
                 cursor.execute(f"DROP TABLE {orphan}")
             if not layout:
@@ -122,6 +125,7 @@ class Engine:
         with self.lock:
             _log.warning("the readings' database is opened anew")
             self.snapshots.end_all()
+            self._closings += 1
             with translated():
                 try:
                     self.database.close()
@@ -180,8 +184,11 @@ class Engine:
         with self.lock:
             self.recover()
             self.used = time.monotonic()
-            with translated():
+            try:
                 return self.snapshots.add(Snapshot(self.database, self.layout, self.census.hot))
+            except duckdb.Error as error:
+                self._broken = True  # a database that begins no transaction answers nobody
+                raise in_our_words(error) from error
 
     def watch(self, segment: int) -> None:
         """Note from now on what is deleted from the segment, for who copies it meanwhile."""
@@ -219,9 +226,13 @@ class Engine:
         Between checkpoints DuckDB writes only its log and blocks that no checkpoint refers to, so
         the file may be copied beside running changes.
         """
+        closings = self._closings
         with translated():
             partial = target / f"{FILE}.partial"
             shutil.copyfile(self._file, partial)
+            if self._closings != closings:  # which is a checkpoint
+                partial.unlink()
+                raise Unavailable("the readings' database was opened anew meanwhile: try again")
             with partial.open("rb") as file:
                 os.fsync(file.fileno())
             partial.rename(target / FILE)

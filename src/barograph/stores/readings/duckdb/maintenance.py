@@ -13,7 +13,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -172,19 +172,35 @@ class Maintenance:
         with engine.changing() as cursor:
             for copy in copies:
                 cursor.execute(f"CREATE TABLE {copy.table}{ROWS}")
+        try:
+            yield from self._copy(segment, copies)
+            yield
+            self._replace(segment, copies)
+        except Unavailable:
+            self._drop(copies)  # or each attempt would leave a part of the segment behind
+            raise
+        self.checkpoint()
+
+    def _copy(self, segment: Segment, copies: list[Segment]) -> Iterator[None]:
         for copy in copies:
             for low, high in _slices(segment.holdings, self._sizes.slice_rows):
                 yield
-                with self._unless_deleted(segment), engine.database.transaction() as cursor:
+                with (
+                    self._unless_deleted(segment),
+                    self._engine.database.transaction() as cursor,
+                ):
                     cursor.execute(
                         f"INSERT INTO {copy.table} SELECT series, time, value"
                         f" FROM {segment.table} WHERE series BETWEEN $1 AND $2"
                         " AND time >= $3 AND time < $4 ORDER BY series, time",
                         [low, high, copy.start, copy.stop],
                     )
-        yield
-        self._replace(segment, copies)
-        self.checkpoint()
+
+    def _drop(self, copies: list[Segment]) -> None:
+        """Remove what was copied. Where that fails the database is opened anew, which does it."""
+        with suppress(Unavailable), self._engine.changing() as cursor:
+            for copy in copies:
+                cursor.execute(f"DROP TABLE IF EXISTS {copy.table}")
 
     @contextmanager
     def _unless_deleted(self, segment: Segment) -> Iterator[None]:
@@ -228,7 +244,7 @@ class Maintenance:
                 ):
                     _log.info("%s changed while it was copied; once more later", segment.table)
                     for copy in copies:
-                        cursor.execute(f"DROP TABLE {copy.table}")
+                        cursor.execute(f"DROP TABLE IF EXISTS {copy.table}")
                     return
                 filled = []
                 for copy in copies:

@@ -3,11 +3,15 @@
 A question becomes one query per family of statistics, each with one row per non-empty cell in
 order of (group, bucket), so that the families' rows lie side by side. Only tables that hold any of
 the series and the period are named. Names are ours; values are parameters or registered columns.
+
+To plan such a query takes a millisecond or two. Of few readings it is quicker to fetch them and to
+sum them up here (`stores.readings.tally`).
 """
 
 # ruff: noqa: S608 - the names in the SQL are ours, the values are parameters or columns
 
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import gcd, isfinite
 from typing import Any
@@ -20,8 +24,11 @@ from barograph.ports.reading_store import Aggregation, Cell
 from barograph.stores.readings.duckdb.connection import Columns
 from barograph.stores.readings.duckdb.layout import bounds, touched
 from barograph.stores.readings.duckdb.snapshot import Snapshot
+from barograph.stores.readings.tally import Block, Floats, Integers, Tallies
 
 _SLOTS_MAX = 1_000_000
+_FEW_RUNS = 64
+"""Each costs some tens of microseconds to sum up."""
 
 _COURSE = ("increase", "rate", "integral", "time_weighted_mean")
 
@@ -41,62 +48,108 @@ class _Source:
     parameters: Sequence[Any]
     tables: dict[str, Columns]
     readings: int
-    """At most so many."""
+    """At most so many in segments."""
+    hot: bool
+    """Whether there may be more in the hot table."""
+    plain: str
+    """The same rows as (series, time, value); of `tables` it needs `chosen` only."""
 
 
-def summarize(snapshot: Snapshot, question: Aggregation, held_readings_max: int) -> Iterator[Cell]:
-    """The non-empty cells in order of (group, bucket).
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How many readings are dealt with in which way."""
 
-    Up to `held_readings_max` readings, quantiles are taken from the values themselves, held in
-    memory, 16 bytes each; beyond, from the number of readings of each value, which DuckDB can do
-    on disk.
-    """
+    held_max: int
+    """From the values of so many, held in memory (16 bytes each), quantiles are taken; beyond, from
+    the number of readings of each value, which DuckDB can do on disk."""
+    few_max: int
+    """So many are summed up without SQL."""
+    hot_max: int
+    """So many of the series' readings may be in the hot table."""
+
+
+def summarize(snapshot: Snapshot, question: Aggregation, room: Room) -> Iterator[Cell]:
+    """The non-empty cells in order of (group, bucket)."""
     source = _source(snapshot, question)
     if source is None:
         return
-    columns: dict[str, list[Any]] = {}
+    readings = source.readings + (room.hot_max if source.hot else 0)
+    if readings <= room.few_max and _runs(question) <= _FEW_RUNS:
+        yield from _of_few(snapshot, source, question)
+        return
+    columns: dict[str, np.ndarray[Any, Any]] = {}
     one_cell = len(question.groups) == 1 and (question.edges is None or len(question.edges) == 2)
     asked: set[str] = {statistic.name for statistic in question.statistics}
     quantiles = _quantiles(question.statistics)
-    counted = source.readings > held_readings_max
+    counted = source.readings > room.held_max
     for sql in _families(asked, quantiles, one_cell=one_cell, counted=counted):
         found = snapshot.ask(f"WITH r AS ({source.sql}) {sql}", source.parameters, **source.tables)
-        columns.update((name, _plain(column)) for name, column in found.items())
-        if one_cell and columns["n"] == [0]:
+        columns.update(found)
+        if one_cell and columns["n"].tolist() == [0]:
             return
-    for i, (group, bucket) in enumerate(zip(columns["g"], columns["b"], strict=True)):
-        row = {name: column[i] for name, column in columns.items()}
-        if row["n"] <= _RECOMPUTED_READINGS_MAX and _doubtful(row):
-            yield _anew(snapshot, source, question.statistics, row)
-            continue
-        yield Cell(
-            int(group),
-            int(bucket),
-            {s.text: _value(s, row, quantiles) for s in question.statistics},
-        )
+    texts = [statistic.text for statistic in question.statistics]
+    values = [_plain(columns[_column(s, quantiles)]) for s in question.statistics]
+    doubtful = _doubtful(columns) & (columns["n"] <= _RECOMPUTED_READINGS_MAX)
+    cells = zip(columns["g"].tolist(), columns["b"].tolist(), doubtful.tolist(), strict=True)
+    # A chart asks for thousands of cells: what is done of each is done thousands of times.
+    for (group, bucket, anew), row in zip(cells, zip(*values, strict=True), strict=True):
+        if anew:
+            yield _anew(snapshot, source, question.statistics, group, bucket)
+        else:
+            yield Cell(group, bucket, dict(zip(texts, row, strict=True)))
 
 
-def _plain(column: np.ndarray[Any, Any]) -> list[Any]:
-    return [None if value is np.ma.masked else value for value in column.tolist()]
+def _runs(question: Aggregation) -> int:
+    """How many stretches of one series in one bucket there are at most."""
+    buckets = 1 if question.edges is None else len(question.edges) - 1
+    return buckets * sum(map(len, question.groups))
 
 
-def _value(statistic: Statistic, row: dict[str, Any], quantiles: Sequence[float]) -> Scalar:
+def _of_few(snapshot: Snapshot, source: _Source, question: Aggregation) -> Iterator[Cell]:
+    """The cells of so few readings that all are held."""
+    tallies = Tallies(question, range(len(question.groups)), sys.maxsize)
+    chosen = {name: source.tables[name] for name in ("chosen",) if name in source.tables}
+    columns = "series, time, value" if tallies.timed else "series, value"
+    found = snapshot.ask(f"SELECT {columns} FROM ({source.plain})", source.parameters, **chosen)
+    series, values = found["series"].astype(np.int64), found["value"]
+    times = found["time"] if tallies.timed else None
+    if times is not None:
+        order = np.lexsort((times, series))
+        series, times, values = series[order], times[order], values[order]
+    elif chosen:  # there are several series
+        order = np.argsort(series, kind="stable")
+        series, values = series[order], values[order]
+    tallies.add(Block(series, times, values))
+    return tallies.cells(_none_left)
+
+
+def _none_left(group: int, bucket: int) -> Iterable[tuple[Floats, Integers]]:
+    raise AssertionError(f"the values of group {group}, bucket {bucket} were held")
+
+
+def _plain(column: np.ndarray[Any, Any]) -> list[Scalar]:
+    """The values, None for nothing and for what is beyond the range of floats."""
+    values: list[Scalar] = column.tolist()
+    if column.dtype.kind == "f" and not np.isfinite(np.ma.filled(column, 0.0)).all():
+        return [value if isinstance(value, float) and isfinite(value) else None for value in values]
+    return values
+
+
+def _column(statistic: Statistic, quantiles: Sequence[float]) -> str:
+    """The name of the column that has the statistic."""
     if statistic.name in {"median", "quantile"}:
-        value = row[f"q{quantiles.index(statistic.q)}"]
-    else:
-        value = row["n" if statistic.name == "count" else statistic.name]
-    if isinstance(value, float) and not isfinite(value):
-        return None  # beyond the range of floats
-    return value  # type: ignore[no-any-return]  # DuckDB's columns are int and float
+        return f"q{quantiles.index(statistic.q)}"
+    return "n" if statistic.name == "count" else statistic.name
 
 
-def _doubtful(row: dict[str, Any]) -> bool:
-    """Whether terms cancelled so far that the sum's relative error may matter."""
-    return any(
-        size is not None and size > 0 and abs(row[f"{name}_of"]) < _DOUBTFUL * size
-        for name in ("sum", "increase", "integral", "held")
-        if (size := row.get(f"{name}_size")) is not None
-    )
+def _doubtful(columns: Mapping[str, np.ndarray[Any, Any]]) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Of which cells terms cancelled so far that the sum's relative error may matter."""
+    doubtful = np.zeros(len(columns["n"]), bool)
+    for name in ("sum", "increase", "integral", "held"):
+        if f"{name}_size" in columns:
+            of, size = (np.ma.filled(columns[f"{name}_{part}"], 0.0) for part in ("of", "size"))
+            doubtful |= (size > 0) & (np.abs(of) < _DOUBTFUL * size)
+    return doubtful
 
 
 def _quantiles(statistics: Sequence[Statistic]) -> list[float]:
@@ -129,9 +182,11 @@ def _families(
     if counted and (quantiles or "distinct" in asked):
         yield _by_value(quantiles, cell)
     if "stddev" in asked:
-        # Two passes: Welford's one loses digits where the mean is far from 0.
+        # Two passes: Welford's one loses digits where the mean is far from 0. The mean is rounded;
+        # what that adds is taken back.
         yield (
-            "SELECT sqrt(kahan_sum((value - m) ** 2) / nullif(count(*) - 1, 0)) AS stddev FROM r"
+            "SELECT sqrt(greatest(0, kahan_sum((value - m) ** 2)"
+            " - kahan_sum(value - m) ** 2 / count(*)) / nullif(count(*) - 1, 0)) AS stddev FROM r"
             " JOIN (SELECT g, b, kahan_sum(value) / count(*) AS m FROM r GROUP BY g, b)"
             f" USING (g, b) {cell}"
         )
@@ -228,46 +283,51 @@ def _source(snapshot: Snapshot, question: Aggregation) -> _Source | None:
     rows = " UNION ALL ".join(
         f"SELECT series, time, value FROM {name} WHERE {which}" for name in names
     )
-    b, slots = _bucket(edges)
+    plain = f"SELECT series, time, value FROM ({rows}) {join}"
+    b, more, slots = _bucket(edges)
     if slots is not None:
         tables["slots"] = slots
-        join += f" JOIN slots ON slot = (time - {edges[0] if edges else 0}) // {_step(edges)}"
+        join += more
     sql = f"SELECT {g} AS g, {b} AS b, series, time, value FROM ({rows}) {join}"
-    return _Source(sql, parameters, tables, readings)
+    return _Source(sql, parameters, tables, readings, "hot" in names, plain)
 
 
-def _step(edges: Sequence[int] | None) -> int:
+def _step(edges: Sequence[int]) -> int:
     """The longest step from the first edge that meets every edge."""
-    assert edges is not None
     return gcd(*(int(edge) - int(edges[0]) for edge in edges[1:]))
 
 
-def _bucket(edges: Sequence[int] | None) -> tuple[str, Columns | None]:
-    """SQL for the bucket of `time`, and a table of (slot, bucket) where it needs one.
+def _bucket(edges: Sequence[int] | None) -> tuple[str, str, Columns | None]:
+    """SQL for the bucket of `time`, and where it needs one, the join of a table, `slots`.
 
     Calendar buckets differ in length but share a step (an hour, where a zone moves by an hour):
-    the step's number finds the bucket in a table. Without such a step the edges are searched.
+    the step's number finds the bucket in a table. Where the step is too short for that (zones have
+    moved by a quarter of an hour, or half a minute) the edges themselves are the table.
     """
     if edges is None or len(edges) == 2:
-        return "0", None
-    step = _step(edges)
-    count = (int(edges[-1]) - int(edges[0])) // step
+        return "0", "", None
+    step, first = _step(edges), int(edges[0])
+    count = (int(edges[-1]) - first) // step
     if count == len(edges) - 1:
-        return f"(time - {int(edges[0])}) // {step}", None
+        return f"(time - {first}) // {step}", "", None
+    starts = np.asarray(edges[:-1], np.int64)
     if count > _SLOTS_MAX:
-        listed = ", ".join(str(int(edge)) for edge in edges)
-        return f"len(list_filter([{listed}], lambda edge: edge <= time)) - 1", None
-    starts = (np.asarray(edges, np.int64) - int(edges[0])) // step
+        each = {"edge": starts, "bucket": np.arange(len(starts))}
+        return "bucket", " ASOF JOIN slots ON time >= edge", each
     slot = np.arange(count)
-    bucket = np.searchsorted(starts, slot, side="right") - 1
-    return "bucket", {"slot": slot, "bucket": bucket}
+    bucket = np.searchsorted((starts - first) // step, slot, side="right") - 1
+    join = f" JOIN slots ON slot = (time - {first}) // {step}"
+    return "bucket", join, {"slot": slot, "bucket": bucket}
 
 
 def _anew(
-    snapshot: Snapshot, source: _Source, statistics: Sequence[Statistic], row: dict[str, Any]
+    snapshot: Snapshot,
+    source: _Source,
+    statistics: Sequence[Statistic],
+    group: int,
+    bucket: int,
 ) -> Cell:
     """The cell computed by the reference, from its readings."""
-    group, bucket = int(row["g"]), int(row["b"])
     found = snapshot.ask(
         f"SELECT series, time, value FROM ({source.sql}) WHERE g = {group} AND b = {bucket}"
         " ORDER BY series, time",

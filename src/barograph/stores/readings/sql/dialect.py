@@ -45,6 +45,11 @@ class Dialect:
     """The same of numbers whose times do not matter, faster than `fetch`."""
     add_months: Callable[[Connection, Sequence[int]], None] | None = None
     """Makes room for readings of these months, where readings are divided by them."""
+    drop_months: Callable[[Connection, int], bool] | None = None
+    """Drops partitions that have nothing from a time on, a moment's work; whether there was one. Those
+    that are in use for longer stay."""
+    at_once_max: int = 0
+    """So many numbers are stored by one statement, which is a transaction by itself."""
     reading_session: Sequence[str] = ()
     """What a session for questions begins with; `{seconds}` is the limit of a statement."""
     writing_session: Sequence[str] = ()

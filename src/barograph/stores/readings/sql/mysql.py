@@ -23,6 +23,9 @@ _ROWS_OF_A_STATEMENT = 10_000
 _CHARS_OF_A_STATEMENT = 4_000_000
 """Four bytes each, this is what a server takes by default."""
 _LOCK_TIMEOUT = 1205
+_CHANGE_WAIT_SECONDS = 5
+_DROP_WAIT_SECONDS = 1
+"""Whoever comes while a change of the table waits, waits behind it."""
 _DOUBLE_CHARS_MAX = 30
 """Unless told, the server cuts the text of a number after 22 characters."""
 
@@ -44,7 +47,7 @@ def _upsert(connection: Connection, rows: Rows) -> None:
     columns = numbers.series.tolist(), numbers.times.tolist(), numbers.values.tolist()
     with driver(connection) as raw, raw.cursor() as cursor:
         # An exponent makes a literal a float; without one it is a decimal number.
-        literals = ["(%d,%d,%.16e)" % row for row in zip(*columns, strict=True)]  # noqa: UP031
+        literals = ["(%d,%d,%.16e)" % row for row in zip(*columns, strict=True)]  # noqa: UP031  # faster than f-strings
         for begin in range(0, len(literals), _ROWS_OF_A_STATEMENT):
             some = ",".join(literals[begin : begin + _ROWS_OF_A_STATEMENT])
             cursor.execute(_UPSERT_NUMBERS.format(rows=some))
@@ -156,6 +159,30 @@ def _add_months(connection: Connection, months: Sequence[int]) -> None:
         _log.warning("the readings were too busy to make a partition for another month")
 
 
+def _drop_months(connection: Connection, before: int) -> bool:
+    """Drop the partitions that end by then, all in one change of the table."""
+    ends = text(
+        "SELECT partition_name FROM information_schema.partitions"
+        " WHERE table_schema = DATABASE() AND table_name = 'readings'"
+        " AND partition_description <> 'MAXVALUE'"
+        " AND CAST(partition_description AS SIGNED) <= :before"
+    )
+    names = list(connection.scalars(ends, {"before": before}))
+    if not names:
+        return False
+    connection.execute(text(f"SET lock_wait_timeout = {_DROP_WAIT_SECONDS}"))
+    try:
+        connection.execute(text(f"ALTER TABLE readings DROP PARTITION {', '.join(names)}"))
+    except OperationalError as error:
+        if error.orig is None or error.orig.args[0] != _LOCK_TIMEOUT:
+            raise
+        _log.info("the readings are too busy to drop %s: later", ", ".join(names))
+        return False
+    finally:
+        connection.execute(text(f"SET lock_wait_timeout = {_CHANGE_WAIT_SECONDS}"))
+    return True
+
+
 def _name(month: int) -> str:
     return f"p{1970 + month // 12}_{month % 12 + 1:02}"
 
@@ -180,7 +207,7 @@ _MODE = "sql_mode = 'STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION'"
 # Each server reads the comment that is meant for it.
 _READING_SESSION = (
     "SET /*M!100000 max_statement_time = {seconds}, idle_transaction_timeout = 300, */"
-    " /*!80000 max_execution_time = {seconds}000, */"
+    " /*!80000 max_execution_time = {seconds}000, information_schema_stats_expiry = 0, */"
     f" group_concat_max_len = 1000000000, {_MODE}"
 )
 
@@ -193,10 +220,16 @@ DIALECT = Dialect(
     fetch=_fetch,
     fetch_values=_fetch_values,
     add_months=_add_months,
+    drop_months=_drop_months,
+    at_once_max=_ROWS_OF_A_STATEMENT,
     size="SELECT data_length + index_length FROM information_schema.tables"
     " WHERE table_schema = DATABASE() AND table_name = 'readings'",
     reading_session=(_READING_SESSION,),
-    writing_session=(f"SET innodb_lock_wait_timeout = 10, lock_wait_timeout = 5, {_MODE}",),
+    writing_session=(
+        f"SET innodb_lock_wait_timeout = 10, lock_wait_timeout = {_CHANGE_WAIT_SECONDS}, {_MODE}",
+        # What a session begins with, also where each statement is a transaction.
+        "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
+    ),
     # Longer than any statement takes, a removal of many readings included.
     driver_options={"read_timeout": 300, "write_timeout": 300},
     no_backup="readings in MariaDB and MySQL are not copied by Barograph: use mariadb-dump "

@@ -6,6 +6,8 @@ fast as either and is used for readings that are new. Answers come as arrays too
 arrays is read by NumPy as it is, twenty times as fast as a row per reading.
 """
 
+import logging
+import re
 import struct
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,18 +19,32 @@ from numpy.typing import NDArray
 from psycopg.adapt import Buffer, Dumper, Loader
 from psycopg.pq import Format
 from sqlalchemy import Connection, Select, func, literal_column, select, text, type_coerce
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.types import NullType
 
 from barograph.stores.readings.sql.dialect import Dialect, driver
 from barograph.stores.readings.sql.rows import Rows, Run, month_start
 
 _LOCK = 7_105_101
+_ROWS_AT_ONCE_MAX = 1_000_000
+_DROP_WAIT_MS = 500
+"""Whoever comes meanwhile waits behind us."""
+_LOCK_NOT_AVAILABLE = "55P03"
 _COPY_HEAD = b"PGCOPY\n\xff\r\n\0" + b"\0" * 8
 _COPY_END = b"\xff\xff"
 _ARRAY_HEAD = struct.Struct(">iiiii")
 _NUL = "\x00"
 _ESCAPE = "\uf8ff"
 """PostgreSQL keeps no NUL in a text: this character and a 0 stand for it, and two for itself."""
+
+_PARTITIONS = """
+SELECT child.oid::regclass::text, pg_get_expr(child.relpartbound, child.oid)
+FROM pg_inherits JOIN pg_class child ON child.oid = inhrelid
+WHERE inhparent = 'readings'::regclass
+"""
+_BOUND = re.compile(r"TO \('?(-?\d+)'?\)")
+
+_log = logging.getLogger(__name__)
 
 # The numbers of the types and of arrays of them, which are the same on every server.
 _INT4, _INT8, _FLOAT8 = 23, 20, 701
@@ -238,6 +254,27 @@ def _add_months(connection: Connection, months: Sequence[int]) -> None:
         )
 
 
+def _drop_months(connection: Connection, before: int) -> bool:
+    """Drop the oldest partition that ends by then. That waits for whoever reads any of them."""
+    ends = [
+        (int(found[1]), str(name))
+        for name, bound in connection.execute(text(_PARTITIONS))
+        if (found := _BOUND.search(bound)) and int(found[1]) <= before
+    ]
+    if not ends:
+        return False
+    connection.execute(text(f"SET LOCAL lock_timeout = '{_DROP_WAIT_MS}ms'"))
+    try:
+        with connection.begin_nested():
+            connection.execute(text(f"DROP TABLE {min(ends)[1]}"))
+    except OperationalError as error:
+        if getattr(error.orig, "sqlstate", None) != _LOCK_NOT_AVAILABLE:
+            raise
+        _log.info("the readings are too busy to drop %s: later", min(ends)[1])
+        return False
+    return True
+
+
 _READINGS = """
 CREATE TABLE IF NOT EXISTS readings (
     time bigint NOT NULL, value double precision, series integer NOT NULL, text text,
@@ -262,6 +299,8 @@ DIALECT = Dialect(
     fetch=_fetch,
     fetch_values=_fetch_values,
     add_months=_add_months,
+    drop_months=_drop_months,
+    at_once_max=_ROWS_AT_ONCE_MAX,
     size="SELECT coalesce(sum(pg_total_relation_size(relid)), 0)"
     " FROM pg_partition_tree('readings')",
     reading_session=(

@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 
 from barograph.domain.batch import Batch
-from barograph.domain.period import ALL_TIME, Period
+from barograph.domain.period import Period
 from barograph.domain.time import HOUR, TIME_MAX
 from barograph.stores.readings.sql.dialect import Dialect
 from barograph.stores.readings.sql.rows import Rows
@@ -227,6 +227,3 @@ def counts(connection: Connection) -> dict[int, int]:
     """How many readings each series holds."""
     query = select(readings.c.series, func.count()).group_by(readings.c.series)
     return {int(series): int(count) for series, count in connection.execute(query)}
-
-
-EVERYTHING = bounds(ALL_TIME)

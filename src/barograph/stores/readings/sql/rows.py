@@ -88,8 +88,10 @@ class Rows:
 
     def months(self) -> list[int]:
         """The calendar months (UTC) of the times, counted from January 1970, ascending."""
-        months = self.times.astype("datetime64[us]").astype("datetime64[M]").astype(np.int64)
-        found: list[int] = np.unique(months).tolist()
+        first, last = _months(np.array([self.times.min(), self.times.max()])).tolist()
+        if first == last:
+            return [first]
+        found: list[int] = np.unique(_months(self.times)).tolist()
         return found
 
 
@@ -102,6 +104,10 @@ class Run:
     """The time of the last one."""
     times: Integers | None
     values: Floats
+
+
+def _months(times: Integers) -> Integers:
+    return times.astype("datetime64[us]").astype("datetime64[M]").astype(np.int64)
 
 
 def month_start(month: int) -> int:

@@ -13,5 +13,7 @@ class Sizes:
     """Read at a time for a summary."""
     held: int = 16_000_000
     """Whose values a summary holds in memory for quantiles, 16 bytes each."""
-    inserted: int = 64
+    inserted: int = 500
     """Fewer new readings are not worth a statement of their own."""
+    expired: int = 10_000
+    """Removed in one transaction."""

@@ -1,4 +1,4 @@
-"""Readings in a database that several processes may share: `ports.ReadingStore` in SQL.
+"""Readings in a database that several processes may share: `ports.reading_store.ReadingStore` in SQL.
 
 Nothing that is only known to this process decides whether a reading is stored right. What it
 remembers (the known series, the months that have room, how far each series has come) saves
@@ -10,10 +10,9 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, delete, event, select, text
+from sqlalchemy import Connection, delete, select, text
 from sqlalchemy.exc import DBAPIError
 
 from barograph.domain.batch import Batch
@@ -27,19 +26,18 @@ from barograph.domain.errors import (
 from barograph.domain.period import ALL_TIME, Period
 from barograph.ports.reading_store import Aggregation, Cell, Health
 from barograph.stores.catalog.address import EXTRAS, read_url
-from barograph.stores.catalog.engine import Database
 from barograph.stores.catalog.faults import read_fault
 from barograph.stores.readings.sql import reading
+from barograph.stores.readings.sql.connections import Connections
 from barograph.stores.readings.sql.dialect import dialect_of
+from barograph.stores.readings.sql.expiry import delete_rows, drop_months
 from barograph.stores.readings.sql.question import summarize
 from barograph.stores.readings.sql.reading import SERIES_AT_A_TIME, Wanted, among, bounds
 from barograph.stores.readings.sql.rows import Rows
 from barograph.stores.readings.sql.sizes import Sizes
 from barograph.stores.readings.sql.tables import VERSION, about, known_series, readings
 
-_WHAT = "readings' database"
 _SERIES_MAX = 2**31
-_WRITING_CONNECTIONS = 3
 _FULL_SECONDS = 10.0
 _COUNTED_SECONDS = 0.5
 """A count that took longer is kept, so many times as long as it took:"""
@@ -80,45 +78,21 @@ class SqlReadingStore:
         self._months: set[int] = set()
         self._full_at: float | None = None
         """When the disk was last found full, until something is stored again."""
-        options = self._dialect.driver_options
         self._counting = threading.Lock()
         self._counts: dict[int, int] = {}
         self._counts_until = 0.0
+        connections = Connections(
+            address,
+            self._dialect,
+            reading_max=connections_max,
+            statement_seconds_max=statement_seconds_max,
+        )
+        self._appending, self._writing = connections.appending, connections.writing
+        self._reading, self._close = connections.reading, connections.close
         with contextlib.ExitStack() as opened:
-            self._writing = Database(
-                address, _WRITING_CONNECTIONS, what=_WHAT, driver_options=options
-            )
-            opened.callback(self._writing.close)
-            self._reading = Database(
-                address,
-                connections_max,
-                what=_WHAT,
-                isolation="REPEATABLE READ",
-                driver_options=options,
-            )
-            opened.callback(self._reading.close)
-            if self._dialect.limit is not None:
-                self._dialect.limit(self._reading.engine, statement_seconds_max)
-            self._prepare(self._writing, self._dialect.writing_session, statement_seconds_max)
-            self._prepare(self._reading, self._dialect.reading_session, statement_seconds_max)
+            opened.callback(self._close)
             self._open()
             opened.pop_all()
-
-    def _prepare(self, database: Database, session: Sequence[str], seconds: int) -> None:
-        prepare = self._dialect.prepare
-        if prepare is not None:
-            event.listen(database.engine, "connect", lambda raw, _: prepare(raw))
-        statements = [one.format(seconds=seconds) for one in session]
-        if statements:
-
-            def begin(raw: Any, _: Any) -> None:
-                cursor = raw.cursor()
-                for statement in statements:
-                    cursor.execute(statement)
-                cursor.close()
-                raw.commit()
-
-            event.listen(database.engine, "connect", begin)
 
     def _open(self) -> None:
         def work(tx: Connection) -> int:
@@ -163,7 +137,8 @@ class SqlReadingStore:
             self._full_at = time.monotonic()
             raise
         self._full_at = None
-        self._reached.update(rows.last_times())
+        if self._dialect.insert is not None:
+            self._reached.update(rows.last_times())
 
     def _meet(self, rows: Rows) -> None:
         """Have each series among the known ones before any of its readings is stored."""
@@ -219,7 +194,11 @@ class SqlReadingStore:
                     raise _NoRoomError from error
                 raise
 
-        self._writing.write(work, repeatable=True)
+        by_one = new is None and other is not None and self._is_one_statement(other)
+        (self._appending if by_one else self._writing).write(work, repeatable=True)
+
+    def _is_one_statement(self, rows: Rows) -> bool:
+        return not rows.texts and len(rows) <= self._dialect.at_once_max
 
     def _insert(self, tx: Connection, rows: Rows) -> None:
         assert self._dialect.insert is not None
@@ -246,6 +225,13 @@ class SqlReadingStore:
 
         return self._writing.write(work, repeatable=True) if ids and start < stop else 0
 
+    def expire(self, before: int) -> Iterator[None]:
+        """Remove what is earlier: a partition at a step, then some rows at a step."""
+        while drop_months(self._writing, self._dialect, before):
+            self._months.clear()
+            yield
+        yield from delete_rows(self._writing, before, self._sizes.expired)
+
     # Reading
 
     def scan(
@@ -270,7 +256,7 @@ class SqlReadingStore:
             wanted = wanted.behind(after)
         if not ids or limit == 0 or wanted.start >= wanted.stop:
             return
-        while True:
+        while limit != 0:
             lost = wanted
             try:
                 with self._reading.reading() as tx:
@@ -361,8 +347,7 @@ class SqlReadingStore:
 
     def close(self) -> None:
         """Close every connection."""
-        self._reading.close()
-        self._writing.close()
+        self._close()
 
 
 class _NoRoomError(Exception):

@@ -15,8 +15,8 @@ from starlette.types import Message
 from barograph.codecs.json_text import check_depth, parse
 from barograph.domain.errors import MalformedInput
 from barograph.domain.limits import Limits
-from barograph.transport.http.ingest import read_body
-from barograph.transport.http.problems import invalid
+from barograph.transport.http.problem_documents import invalid
+from barograph.transport.http.request_body import read_body
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -41,26 +41,28 @@ def form_reader(limits: Limits) -> Callable[[Request], Awaitable[bytes]]:
 
     async def read_form(request: Request) -> bytes:
         body = await read(request)
-        if not request.headers.get("content-type", "").startswith(_MULTIPART):
+        kind = request.headers.get("content-type", "").lower()
+        if not kind.startswith(_MULTIPART) or not body.lstrip().startswith(b"--"):
             return _url_encoded(body)
 
         async def again() -> Message:
             return {"type": "http.request", "body": body, "more_body": False}
 
         try:
-            form = await Request(request.scope, again).form(
-                max_files=0, max_fields=_FIELDS_MAX, max_part_size=limits.body_bytes_max
-            )
+            async with Request(request.scope, again).form(
+                max_files=1, max_fields=_FIELDS_MAX, max_part_size=limits.body_bytes_max
+            ) as form:
+                data = form.get("data", "")
+                return data.encode() if isinstance(data, str) else await data.read()
         except HTTPException as error:
             raise MalformedInput(f"the form cannot be read: {error.detail}") from None
-        return str(form.get("data", "")).encode()
 
     return read_form
 
 
 def _url_encoded(body: bytes) -> bytes:
     """The field `data`, or the body itself, which may be JSON whatever its content type says."""
-    if not body.startswith(b"data="):
+    if not body.startswith(b"data=") and (b"&data=" not in body or body.lstrip()[:1] in b'{["'):
         return body
     try:
         fields = parse_qs(body.decode(), max_num_fields=_FIELDS_MAX)

@@ -28,7 +28,8 @@ from barograph.services.names import NAME_CHARS_MAX, check_name
 from barograph.transport.http.access import Access
 from barograph.transport.http.latest import LatestOfDevice
 from barograph.transport.http.paths import with_slashes
-from barograph.transport.http.problems import invalid, problem_response
+from barograph.transport.http.problem_documents import invalid
+from barograph.transport.http.problems import problem_response
 from barograph.transport.http.query import answer
 from barograph.transport.http.schemas import Name
 from barograph.transport.http.systems.bodies import body_reader, body_schema, read_model, whole
@@ -269,10 +270,10 @@ def _telemetry(core: Core, asker: Principal, car: Asset) -> list[dict[str, Any]]
     A device that is nobody's was fitted to the shared inventory by the local operator.
     """
     shared = [] if asker.is_admin else core.registry.devices_of_user(None)
-    fitted = core.assets.devices(asker, car.id)
-    fitted += [device for device in shared if device.asset_id == car.id]
+    seen = {device.id: device for device in core.assets.devices(asker, car.id)}
+    seen |= {device.id: device for device in shared if device.asset_id == car.id}
     told = []
-    for device in sorted(fitted, key=lambda device: device.id):
+    for _, device in sorted(seen.items()):
         series = core.registry.series_of(device.id)
         newest = core.latest.of_series(series.values())
         metrics = {

@@ -18,11 +18,11 @@ from barograph.services.core import Core
 from barograph.services.parameters import Parameters, truth
 from barograph.services.user_statistics import UserStatistics
 from barograph.transport.http.analytics import DeviceSummary, UserSummary
-from barograph.transport.http.problems import responses
+from barograph.transport.http.problem_documents import responses
 from barograph.transport.http.query import END_TIME, START_TIME, TZ, answer, parameter, query
 from barograph.transport.http.schemas import DeviceRef, Email, PathId
 from barograph.transport.http.systems.bodies import body_reader, read_json, read_model
-from barograph.transport.http.users import Asker, Password, Username, address_of
+from barograph.transport.http.users import Asker, Password, Username, address_of, asker_if_any
 
 _TIME = {"type": ["string", "number", "null"]}
 _NUMBERS = {
@@ -75,10 +75,11 @@ class Later(BaseModel):
     status_url: str = Field(description="Tells how far the job is and, when done, its `result`.")
 
 
-def register(core: Core) -> Callable[[Request, bytes, Principal | None], Response]:
+def register(core: Core) -> Callable[[Request, bytes], Response]:
     """What `users.py` answers this service's `POST /users` with."""
 
-    def create(request: Request, body: bytes, asker: Principal | None) -> Response:
+    def create(request: Request, body: bytes) -> Response:
+        asker = asker_if_any(request)
         new = read_model(NewUser, body, core.limits)
         user, _ = core.accounts.register(
             new.username, new.email, new.password, asker, address=address_of(request)
@@ -192,7 +193,8 @@ def _summaries(core: Core) -> APIRouter:
         request: Request, asker: Asker, user_id: PathId, device_id: DeviceRef
     ) -> Response:
         """The same as `/stats/{device_id}/summary`, if the device is this user's."""
-        core.analytics.require_user(asker, user_id)
+        if asker.kind != "device":  # which may read itself, and knows nothing of its user
+            core.analytics.require_user(asker, user_id)
         device = core.analytics.require_device(asker, device_id)
         if device.user_id != user_id:
             raise NotFound("this user has no such device")

@@ -4,7 +4,6 @@ import logging
 import math
 from collections.abc import Callable, Coroutine, Iterator
 from hashlib import sha256
-from threading import Lock
 from typing import Annotated, Any
 
 import msgspec
@@ -26,6 +25,7 @@ from barograph.domain.errors import (
 )
 from barograph.domain.period import Period
 from barograph.domain.time import (
+    DAY,
     format_time,
     format_time_of_day,
     parse_moment,
@@ -39,14 +39,17 @@ from barograph.transport.http.access import Access
 from barograph.transport.http.data import streamed
 from barograph.transport.http.problems import problem_response
 from barograph.transport.http.query import answer
+from barograph.transport.http.systems import temperature_schemas as schemas
 from barograph.transport.http.systems.bodies import form_reader, read_json, whole
-from barograph.transport.http.users import address_of
+from barograph.transport.http.users import address_of, asker_if_any
 
 logger = logging.getLogger(__name__)
 
 METRIC = "temperature"
 
 _DIGEST_CHARS = 16
+_NAMING = "names of temperature devices"
+"""Only for this service must a user's devices have different names, so the catalog does not see to it."""
 _DEVICE_NOT_FOUND = "Device not found!"
 _encode = msgspec.json.Encoder().encode
 
@@ -56,7 +59,6 @@ class TemperatureService:
 
     def __init__(self, core: Core) -> None:
         self._core = core
-        self._naming = Lock()
 
     def read(self, body: bytes) -> tuple[str, Any]:
         """A body's command and parameters; raises `MalformedInput`, `InvalidInput`."""
@@ -92,7 +94,7 @@ class TemperatureService:
         if user is None:
             raise NotFound(f"there is no user {params['user'][:64]}: register it first")
         require_user(asker, user.id)
-        with self._naming:
+        with core.registry.alone(_NAMING):
             if any(
                 device.name == params["name"] for device in core.registry.devices_of_user(user.id)
             ):
@@ -129,13 +131,14 @@ class TemperatureService:
     def stats(self, user_id: int, given: dict[str, str]) -> Response:
         """`GET /stats`: the temperatures of a period, streamed in order of time."""
         core = self._core
-        if not given.get("id", "").isdecimal():
+        number = given.get("id", "")
+        if not (number.isascii() and number.isdecimal()):
             raise InvalidInput.of("id", "this is required, and a device's number")
-        period = Period(self._side("from", given), self._side("to", given))
+        period = self._period(given)
         if given.get("format", "") not in {"", "iso"}:
             raise InvalidInput.of("format", "use iso, or leave it out for HH:MM")
         iso = bool(given.get("format"))
-        device = core.registry.device(int(given["id"][:18]))
+        device = core.registry.device(int(number[:18]))
         if device is None or device.user_id != user_id:
             return said(404, "ERR", _DEVICE_NOT_FOUND)
         return streamed(self._pieces(device, period, iso=iso), "application/json", {})
@@ -156,11 +159,23 @@ class TemperatureService:
                 opening = b","
         yield (b"]}" if opening == b"," else opening + b"]}")
 
-    def _side(self, name: str, given: dict[str, str]) -> int | None:
+    def _period(self, given: dict[str, str]) -> Period:
+        """`from` and `to`; as times of day they may lie on two sides of midnight."""
+        now = self._core.clock()
+        start, end = self._side("from", given, now), self._side("to", given, now)
+        if start is not None and end is not None and end < start:
+            zone = self._core.zone
+            sides = (given["from"].strip(), given["to"].strip())
+            if None in (parse_time_of_day(side, now, zone) for side in sides):
+                raise InvalidInput.of("to", "this lies before from")
+            end = self._side("to", given, start + DAY)
+        return Period(start, end)
+
+    def _side(self, name: str, given: dict[str, str], now: int) -> int | None:
         text = given.get(name, "").strip()
         if not text:
             return None
-        now, zone = self._core.clock(), self._core.zone
+        zone = self._core.zone
         try:
             shown = parse_time_of_day(text, now, zone)
             return parse_moment(text, now, zone) if shown is None else shown
@@ -183,12 +198,20 @@ class TemperatureService:
 
 def router(core: Core) -> APIRouter:
     """`/devices` and `/stats`; `POST /users` is in `users.py`."""
-    routes = APIRouter(route_class=_Route, include_in_schema=False)
+    routes = APIRouter(route_class=_Route, tags=["temperature service"])
     service = TemperatureService(core)
     read_form = form_reader(core.limits)
 
-    @routes.post("/devices")
+    @routes.post(
+        "/devices",
+        status_code=201,
+        response_model=schemas.Done,
+        responses=schemas.failures(400, 401, 403, 422, 507),
+        openapi_extra=schemas.bodies([schemas.RegisterDevice, schemas.Put]),
+        summary="Register a device, or store a temperature",
+    )
     def devices(request: Request, body: Annotated[bytes, Depends(read_form)]) -> Response:
+        """Command `reg` gives the new device's token, with which it sends the command `put`."""
         try:
             command, params = service.read(body)
         except (InvalidInput, MalformedInput) as error:
@@ -207,25 +230,38 @@ def router(core: Core) -> APIRouter:
         access: Access = request.app.state.access
         return service.register_device(params, access.principal(request.scope))
 
-    @routes.get("/devices")
+    @routes.get(
+        "/devices",
+        response_model=schemas.Devices,
+        responses=schemas.failures(401),
+        summary="List the user's devices",
+    )
     def list_devices(request: Request) -> Response:
+        """The devices of the user whose token is sent."""
         return service.devices(_whose(request, "user").user_id or 0)
 
-    @routes.get("/stats")
+    @routes.get(
+        "/stats",
+        response_model=schemas.Temperatures,
+        responses=schemas.failures(401, 404, 422),
+        openapi_extra={"parameters": schemas.STATS_PARAMETERS},
+        summary="List a device's temperatures",
+    )
     def stats(request: Request) -> Response:
+        """The temperatures of one device of the user whose token is sent."""
         user_id = _whose(request, "user").user_id or 0
         return service.stats(user_id, dict(request.query_params))
 
     return routes
 
 
-def register(core: Core) -> Callable[[Request, bytes, Principal | None], Response]:
+def register(core: Core) -> Callable[[Request, bytes], Response]:
     """What `users.py` answers this service's `POST /users` with."""
     service = TemperatureService(core)
 
-    def answer_it(request: Request, body: bytes, asker: Principal | None) -> Response:
+    def answer_it(request: Request, body: bytes) -> Response:
         try:
-            return service.register_user(body, asker, address_of(request))
+            return service.register_user(body, asker_if_any(request), address_of(request))
         except BarographError as error:
             return failure(error, 400)
         except Exception:
@@ -275,7 +311,8 @@ class _Route(APIRoute):
             try:
                 return await handler(request)
             except BarographError as error:
-                return failure(error, 400 if request.method == "POST" else 422)
+                to_register = request.method == "POST" and not _has_token(request, "device")
+                return failure(error, 400 if to_register else 422)
             except Exception:
                 logger.exception("%s %s failed", request.method, request.url.path)
                 return broken()

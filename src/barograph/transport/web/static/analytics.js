@@ -16,6 +16,20 @@ for (const picker of document.querySelectorAll("[data-picker]")) {
   });
 }
 
+// Whose devices are meant, all of them, makes choosing among them idle.
+const whose = document.querySelector("[data-whose]");
+
+function chooseWhose() {
+  const all = whose.value !== "";
+  const picker = whose.form.querySelector('input[name="devices"]')?.closest("fieldset");
+  if (picker) picker.disabled = all;
+  const together = whose.form.querySelector("[data-of-all]");
+  if (together) together.hidden = !all;
+}
+
+whose?.addEventListener("change", chooseWhose);
+if (whose) chooseWhose();
+
 const job = document.querySelector("[data-job]");
 const lost = document.querySelector("[data-live-lost]");
 

@@ -98,6 +98,7 @@ document.addEventListener("live:new", ({ detail }) => {
   const place = document.querySelector(`[data-metrics="${detail.device}"]`);
   if (place && place.childElementCount < Number(place.dataset.room)) refresh(place.id || "devices");
 });
+document.addEventListener("live:list", ({ detail }) => refresh("devices", detail));
 setInterval(() => refresh("devices"), 300_000);
 
 enhance();

@@ -1,13 +1,9 @@
 // The chart of a device: one strip per metric over one period, like the pens on one drum.
 
 import { formatValue } from "./format.js";
-import { stripOptions } from "./strip.js";
-import { onReading } from "./live.js";
+import { stripOptions, writer } from "./strip.js";
 
 const { uPlot } = window;
-const root = document.documentElement;
-// Day before month, as the server writes it.
-const locale = root.lang === "en" ? "en-GB" : root.lang;
 const section = document.getElementById("period");
 const figures = document.getElementById("figures");
 const status = document.querySelector("[data-chart-status]");
@@ -15,6 +11,7 @@ const strips = new Map();
 const view = {};
 // What most pages do not show is loaded by those that do.
 const states = section?.querySelector("[data-timeline]") ? await import("./states.js") : null;
+const others = loadOthers();
 let loading = null;
 let retry = 0;
 let loadedAt = 0;
@@ -40,7 +37,6 @@ if (section) {
   new ResizeObserver(resize).observe(section);
   document.addEventListener("themechange", redrawAll);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redrawAll);
-  onReading(append);
   document.addEventListener("live:gap", () => {
     news = true;
     if (retry) load();
@@ -58,11 +54,31 @@ if (section) {
   load();
 }
 
+/** What every page has comes after the chart, which it would hold up. */
+async function loadOthers() {
+  if (section) await painted();
+  const htmx = document.createElement("script");
+  htmx.src = new URL("vendor/htmx/htmx.min.js", import.meta.url);
+  const loaded = new Promise((done) => htmx.addEventListener("load", done));
+  document.head.append(htmx);
+  await loaded;
+  const [{ onReading }] = await Promise.all([import("./live.js"), import("./app.js")]);
+  if (section) onReading(append);
+}
+
+/** What is drawn now is seen; a page in the background is not waited for. */
+function painted() {
+  return new Promise((done) => {
+    requestAnimationFrame(() => setTimeout(done));
+    setTimeout(done, 500);
+  });
+}
+
 // What waits for the device, and what it sends wrongly while it is new, changes without a word.
 setInterval(() => {
   const exchange = document.querySelector("[data-exchange]");
   const waits = exchange?.hasAttribute("data-pending") || document.querySelector(".waiting-panel");
-  if (!exchange || !waits || document.hidden) return;
+  if (!exchange || !waits || document.hidden || !window.htmx) return;
   window.htmx.ajax("GET", exchange.dataset.exchange, { source: exchange, target: exchange, swap: "outerHTML" });
 }, 3000);
 
@@ -112,14 +128,10 @@ async function load() {
   section.classList.add("loading");
   const slow = setTimeout(() => say("loading"), 1000);
   try {
-    const answer = await fetch(`${section.dataset.chart}?${view.query}`, { signal: mine.signal });
-    if (answer.status >= 500) return again();
-    if (!answer.ok || answer.redirected) {
-      // Signed out, or the device is gone: the page itself says so best.
-      return location.reload();
-    }
-    const course = await answer.json();
+    const course = brought() ?? (await asked(mine.signal));
+    if (!course) return;
     setPeriod(course.start, course.end);
+    measure();
     for (const one of course.metrics) draw(one);
     for (const one of course.states) drawTimeline(one);
     writeEnds();
@@ -140,6 +152,21 @@ async function load() {
   }
 }
 
+/** The data that came with the page, once. */
+function brought() {
+  const course = section.querySelector("[data-course]");
+  course?.remove();
+  return course && JSON.parse(course.content.textContent);
+}
+
+async function asked(signal) {
+  const answer = await fetch(`${section.dataset.chart}?${view.query}`, { signal });
+  if (answer.status >= 500) return again();
+  // Signed out, or the device is gone: the page itself says so best.
+  if (!answer.ok || answer.redirected) return location.reload();
+  return answer.json();
+}
+
 /** The server does not answer: the chart stays as it is, says so, and is asked for again. */
 function again() {
   say("failed");
@@ -151,8 +178,9 @@ function say(what) {
   status.classList.toggle("failed", what === "failed");
 }
 
-function loadFigures(swap) {
+async function loadFigures(swap) {
   view.figures = view.query;
+  await others;
   window.htmx.ajax("GET", `${figures.dataset.figures}?${view.query}`, { source: figures, target: figures, swap });
 }
 
@@ -179,8 +207,12 @@ function drawTimeline({ metric, spans, pens }) {
   states.drawLegend(strip);
 }
 
+/** The sizes of all strips, read before any is changed: else each costs a layout of the page. */
+function measure() {
+  for (const strip of strips.values()) if (strip.holder) strip.size = { width: strip.holder.clientWidth, height: strip.holder.clientHeight };
+}
+
 function build(strip) {
-  const { clientWidth, clientHeight } = strip.holder;
   strip.plot?.destroy();
   const label = strip.holder.querySelector("svg")?.getAttribute("aria-label");
   if (label) {
@@ -189,11 +221,12 @@ function build(strip) {
   }
   strip.holder.replaceChildren();
   const options = stripOptions(strip, view, { onRead: (plot) => read(strip, plot), onSelect: zoom });
-  strip.plot = new uPlot({ ...options, width: clientWidth, height: clientHeight }, strip.data, strip.holder);
+  strip.plot = new uPlot({ ...options, ...strip.size }, strip.data, strip.holder);
   strip.plot.over.addEventListener("dblclick", () => shift("wider"));
 }
 
 function redrawAll() {
+  measure();
   for (const strip of strips.values()) if (strip.plot) build(strip);
 }
 
@@ -320,7 +353,7 @@ function onToggle(event) {
 
 function onOlder(event) {
   const link = event.target.closest("[data-readings]");
-  if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  if (!link || !window.htmx || event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
   const query = new URLSearchParams(view.query);
   if (link.dataset.readings) query.set("before", link.dataset.readings);
@@ -333,10 +366,7 @@ function chosen() {
 }
 
 function moment(seconds) {
-  return new Date(seconds * 1000).toLocaleString(locale, {
-    timeZone: root.dataset.zone,
-    day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23",
-  });
+  return writer("moment").format(seconds * 1000);
 }
 
 function writeEnds() {

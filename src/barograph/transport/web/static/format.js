@@ -10,10 +10,14 @@ export function formatValue(value) {
   value += 0; // minus zero is zero
   const size = Math.abs(value);
   if (size && !(size >= 1e-4 && size < 1e9)) return value.toExponential(2).replace("e+", "e");
-  return new Intl.NumberFormat(language, {
-    maximumFractionDigits: decimals(size),
-    roundingMode: "halfEven",
-  }).format(value);
+  return writer(decimals(size)).format(value);
+}
+
+const writers = [];
+
+/** Writes numbers with at most so many decimals; making one takes long. */
+function writer(maximumFractionDigits) {
+  return (writers[maximumFractionDigits] ??= new Intl.NumberFormat(language, { maximumFractionDigits, roundingMode: "halfEven" }));
 }
 
 function decimals(size) {

@@ -1,5 +1,10 @@
-// The overview: table or cards at once, and a key that leads to the search.
+// The overview: table or cards at once, a key that leads to the search, and curves that follow.
 
+import { onBeyond } from "./sparks.js";
+import { waiting } from "./waiting.js";
+
+const RETRY_MS = 5000;
+const BEYOND_MS = 15_000;
 const YEAR = "; path=/; max-age=31536000; samesite=lax";
 
 let chosen = "";
@@ -27,6 +32,25 @@ document.addEventListener("click", (event) => {
 
 // A list that was asked for before the choice may arrive after it.
 document.addEventListener("htmx:after:swap", shape);
+
+onBeyond(() => document.dispatchEvent(new CustomEvent("live:list", { detail: { atMostEvery: BEYOND_MS } })));
+
+// A list that is long in coming, or does not come: the page says so, and asks again.
+const asked = new Map();
+let retry = 0;
+
+document.addEventListener("htmx:before:request", ({ detail }) => {
+  clearTimeout(retry);
+  asked.set(detail.ctx, waiting());
+});
+document.addEventListener("htmx:finally:request", ({ detail }) => {
+  const { ctx } = detail;
+  const status = String(ctx.status);
+  const failed = status.startsWith("error") && !status.includes("AbortError");
+  asked.get(ctx)?.(failed ? false : status === "swapped" ? true : undefined);
+  asked.delete(ctx);
+  if (failed) retry = setTimeout(() => document.getElementById("finder")?.requestSubmit(), RETRY_MS);
+});
 
 document.addEventListener("keydown", (event) => {
   const find = document.querySelector("[data-find]");

@@ -1,7 +1,7 @@
 // Charts of several lines: what the server drew, drawn anew so that it can be read with a pointer.
 
 import { formatValue } from "./format.js";
-import { colour, timeLabels } from "./strip.js";
+import { colour, colours, timeLabels } from "./strip.js";
 
 const { uPlot } = window;
 const root = document.documentElement;
@@ -21,13 +21,16 @@ export function drawPlots(within = document) {
 function draw(element) {
   const { start, end, lines } = JSON.parse(element.dataset.plot);
   const holder = element.querySelector(".multi-box");
+  // The chart writes the times itself, and has their room.
+  element.querySelector(".multi-times").hidden = true;
   const { clientWidth: width, clientHeight: height } = holder;
   if (!width || !height) return;
   const legend = [...element.querySelectorAll("[data-line]")];
+  const [ink, rule] = colours(element, "--ink-soft", "--rule-faint");
   const axis = {
-    stroke: colour(element, "--ink-soft"),
+    stroke: ink,
     font: "12px system-ui, sans-serif",
-    grid: { stroke: colour(element, "--rule-faint"), width: 1 },
+    grid: { stroke: rule, width: 1 },
     ticks: { show: false },
   };
   const series = [{}];
@@ -46,7 +49,6 @@ function draw(element) {
     tables.push([line.times, line.mean]);
   });
   holder.replaceChildren();
-  element.querySelector(".multi-times").hidden = true;
   const plot = new uPlot(
     {
       width,

@@ -10,11 +10,11 @@ const DAY = 86400;
 const locale = root.lang === "en" ? "en-GB" : root.lang;
 
 export function stripOptions({ figure, steps }, view, { onRead, onSelect }) {
-  const pen = colour(figure, "--pen");
+  const [pen, ink, rule] = colours(figure, "--pen", "--ink-soft", "--rule-faint");
   const axis = {
-    stroke: colour(figure, "--ink-soft"),
+    stroke: ink,
     font: "12px system-ui, sans-serif",
-    grid: { stroke: colour(figure, "--rule-faint"), width: 1 },
+    grid: { stroke: rule, width: 1 },
     ticks: { show: false },
   };
   const rim = { stroke: null, points: { show: false } };
@@ -55,6 +55,7 @@ export function stripOptions({ figure, steps }, view, { onRead, onSelect }) {
 
 /** A dashed line at each limit that lies within the strip. */
 function drawLimits(plot, figure) {
+  if (!figure.dataset.low && !figure.dataset.high) return;
   const { ctx, bbox } = plot;
   ctx.save();
   ctx.strokeStyle = colour(figure, "--bad");
@@ -77,12 +78,24 @@ function withMargin(least, greatest) {
   return [least - margin, greatest + margin];
 }
 
+const CLOCK = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
+const WRITTEN = {
+  second: { ...CLOCK, second: "2-digit" },
+  minute: CLOCK,
+  day: { day: "numeric", month: "short" },
+  month: { month: "short", year: "numeric" },
+  moment: { day: "numeric", month: "short", year: "numeric", ...CLOCK, second: "2-digit" },
+};
+const writers = new Map();
+
+/** Writes dates in the page's zone in one of the ways of `WRITTEN`; making one takes long. */
+export function writer(way) {
+  if (!writers.has(way)) writers.set(way, new Intl.DateTimeFormat(locale, { timeZone: root.dataset.zone, ...WRITTEN[way] }));
+  return writers.get(way);
+}
+
 export function timeLabels(plot, ticks, axis, space, step) {
-  const zone = { timeZone: root.dataset.zone };
-  const clock = { ...zone, hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
-  const time = new Intl.DateTimeFormat(locale, step < MINUTE ? { ...clock, second: "2-digit" } : clock);
-  const day = new Intl.DateTimeFormat(locale, { ...zone, day: "numeric", month: "short" });
-  const month = new Intl.DateTimeFormat(locale, { ...zone, month: "short", year: "numeric" });
+  const [time, day, month] = [writer(step < MINUTE ? "second" : "minute"), writer("day"), writer("month")];
   return ticks.map((tick) => {
     const date = new Date(tick * 1000);
     if (step >= 28 * DAY) return month.format(date);
@@ -90,16 +103,21 @@ export function timeLabels(plot, ticks, axis, space, step) {
   });
 }
 
-/** What a colour of the style sheet comes to here, light or dark. */
-export function colour(element, name) {
-  const probe = document.createElement("i");
-  probe.hidden = true;
-  probe.style.color = `var(${name})`;
-  element.append(probe);
-  const found = getComputedStyle(probe).color;
-  probe.remove();
+/** What colours of the style sheet come to here, light or dark; asked for together, they cost once. */
+export function colours(element, ...names) {
+  const probes = names.map((name) => {
+    const probe = document.createElement("i");
+    probe.hidden = true;
+    probe.style.color = `var(${name})`;
+    return probe;
+  });
+  element.append(...probes);
+  const found = probes.map((probe) => getComputedStyle(probe).color);
+  for (const probe of probes) probe.remove();
   return found;
 }
+
+export const colour = (element, name) => colours(element, name)[0];
 
 function fade(rgb, alpha) {
   return rgb.replace("rgb(", "rgba(").replace(")", `, ${alpha})`);

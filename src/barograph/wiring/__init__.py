@@ -1,0 +1,1 @@
+"""Builds the program from settings; the only room that names a concrete store."""
