@@ -31,8 +31,6 @@ Rows = list[tuple[int, tuple[float, ...]]]
 def rows(number: int, metrics: int) -> Rows:
     """The readings of body `number`: milliseconds, and a value of each metric."""
     count = -(-READINGS // metrics)
-    if metrics == 3:
-        count = READINGS // 3 + 1 if READINGS % 3 else READINGS // 3
     first = T0 + number * count * 1000
     return [
         (first + i * 1000, tuple((number * 31 + i * 7 + m) % 6000 / 100 for m in range(metrics)))

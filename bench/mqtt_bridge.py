@@ -24,7 +24,8 @@ import urllib.request
 from pathlib import Path
 
 from barograph.mqtt import MqttLimits
-from barograph.mqtt.client import Client, ClientState
+from barograph.mqtt.client import Client
+from barograph.mqtt.client_tables import ClientState
 from barograph.mqtt.packets import V5, Connect
 from bench.processes import barograph, free_port
 
@@ -89,7 +90,7 @@ def by_barograph(directory, broker, first, count):
     fill(port, "devices", first, count)
     process.send_signal(signal.SIGSTOP)
     with barograph(directory, environment) as server:
-        time.sleep(0.5)
+        committed(server)  # after which all of it is there that is made when first asked for
         process.send_signal(signal.SIGCONT)
         begun = time.perf_counter()
         while committed(server) < count:

@@ -26,14 +26,27 @@ class Server:
     ready_seconds: float = 0.0
 
     def cpu_seconds(self) -> float:
-        """CPU time of all its threads so far."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        """CPU time so far, of all its threads and the processes that it started."""
+        return sum(cpu_seconds(f"/proc/{pid}") for pid in (self.pid, *self.workers()))
+
+    def workers(self) -> list[int]:
+        """The processes that it started."""
+        return [
+            int(pid)
+            for task in Path(f"/proc/{self.pid}/task").iterdir()
+            for pid in (task / "children").read_text().split()
+        ]
 
     def resident_mb(self) -> float:
         """What it holds of the machine's memory."""
         pages = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def cpu_seconds(place: str) -> float:
+    """CPU time so far of what is at a place below `/proc`, a process or a thread."""
+    fields = Path(place, "stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def free_port() -> int:
