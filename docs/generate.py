@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import typer.main
+from rich.text import Text
 
 from barograph import config
 from barograph.cli.commands import app
+from barograph.domain.length import length_text
 from barograph.domain.limits import Limits
 from barograph.transport.mqtt.asyncapi import describe, servers_at
 
@@ -66,7 +68,7 @@ def _table(rows: list[config.Entry]) -> str:
 def _shown(row: config.Entry) -> str:
     value = row.default
     if row.is_length:
-        return config.length_text(value)
+        return length_text(value)
     if isinstance(value, frozenset):
         return ", ".join(sorted(value))
     return str(value)
@@ -83,15 +85,20 @@ def commands() -> str:
 
 def _helps(command: Any, path: str = "barograph") -> Iterator[tuple[str, str]]:
     context = command.make_context(path, [], resilient_parsing=True)
-    lines = command.get_usage(context) + "\n\n" + (command.help or "").strip()
+    lines = command.get_usage(context) + "\n\n" + _plain(command.help or "").strip()
     options = [
-        f"  {', '.join(parameter.opts)}{_default(parameter)}\n      {parameter.help}"
+        f"  {', '.join(parameter.opts)}{_default(parameter)}\n      {_plain(parameter.help)}"
         for parameter in command.params
         if getattr(parameter, "help", None) and not parameter.hidden
     ]
     yield path, "\n".join([lines, "", *options]).rstrip()
     for name, inner in sorted(getattr(command, "commands", {}).items()):
         yield from _helps(inner, f"{path} {name}")
+
+
+def _plain(help: str) -> str:
+    """The help without its marks for a terminal."""
+    return Text.from_markup(help).plain
 
 
 def _default(parameter: Any) -> str:
