@@ -101,12 +101,18 @@ def start_server(tmp_path):
 
 @pytest.fixture
 def open_page(chromium):
-    """Open a page; the test fails where it logs an error or breaks its own content policy."""
+    """Open a page; the test fails where it logs an error or breaks its own content policy.
+
+    `script` runs before the page's own. A test that waits for an expression asks for it with
+    `tests.waiting.until`: `wait_for_function` evaluates it within the page, which its policy forbids.
+    """
     contexts, complaints = [], []
 
-    def open_page(url, expected_error=None, **options):
+    def open_page(url, expected_error=None, script=None, **options):
         context = chromium.new_context(**options)
         contexts.append(context)
+        if script is not None:
+            context.add_init_script(script)
         page = context.new_page()
         page.set_default_timeout(60_000)
 

@@ -5,6 +5,7 @@ import time
 
 import pytest
 from playwright.sync_api import expect
+from tests.waiting import until
 
 from .pages import ages, check, every_look
 
@@ -65,16 +66,14 @@ def test_nothing_moves_when_the_chart_to_zoom_in_takes_the_place_of_the_drawn_on
 
 
 def test_what_every_page_loads_waits_for_the_chart(car, open_page):
-    page = open_page(f"{car}?range=6h")
-    page.add_init_script(
-        """window.order = [];
+    page = open_page(
+        f"{car}?range=6h",
+        script="""window.order = [];
         new PerformanceObserver((list) => {
           for (const one of list.getEntries()) window.order.push(one.name.split("/").at(-1));
-        }).observe({ type: "resource", buffered: true });"""
+        }).observe({ type: "resource", buffered: true });""",
     )
-    page.reload()
-    page.wait_for_function("window.order.includes('app.js')")
-    order = page.evaluate("window.order")
+    order = until(lambda: "app.js" in (found := page.evaluate("window.order")) and found)
     assert order.index("htmx.min.js") > order.index("uPlot.iife.min.js")
     assert order.index("app.js") > order.index("strip.js")
 

@@ -1,7 +1,7 @@
 """What the dashboard says without a connection."""
 
 from playwright.sync_api import expect
-from tests.waiting import free_port
+from tests.waiting import free_port, until
 
 from .pages import every_look
 
@@ -13,7 +13,7 @@ def test_without_the_server_a_page_says_so_and_opens_what_was_asked_for_when_it_
     server = start_server(port=port)
     page = open_page(server.url, expected_error="ERR_")
     page.evaluate("navigator.serviceWorker.ready")
-    page.wait_for_function("navigator.serviceWorker.controller !== null")
+    until(lambda: page.evaluate("navigator.serviceWorker.controller !== null"))
     server.stop()
     page.goto(f"{server.url}/ui/inventory")
     expect(page.get_by_role("heading", level=1)).to_have_text("No connection")

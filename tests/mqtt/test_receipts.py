@@ -90,6 +90,19 @@ def test_publishing_to_one_session_does_not_repeat_what_it_holds(world):
     assert one.take(p.Publish) == []
 
 
+def test_what_a_session_was_given_on_coming_is_not_published_to_it_again(world):
+    one, other = world.join("one"), world.join("other")
+    for peer in (one, other):
+        peer.subscribe("t", qos=1)
+    world.broker.publish_to(
+        ("user", "one"), "t", b"x", world.now, qos=1, properties=None, receipt=7
+    )
+    world.broker.publish("t", b"x", world.now, qos=1, receipt=7)
+    world.carry_out()
+    assert [message.payload for message in one.take(p.Publish)] == [b"x"]
+    assert [message.payload for message in other.take(p.Publish)] == [b"x"]
+
+
 def test_the_properties_of_the_hosts_message_reach_the_client(world):
     peer = world.join()
     peer.subscribe("t", qos=1)

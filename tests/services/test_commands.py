@@ -33,8 +33,11 @@ def test_a_new_command_is_told_and_waits_until_it_is_delivered(core, anna, pump)
     assert core.commands.waiting(pump.id) == [made]
     assert core.commands.waits(made.id) == made
     assert core.commands.get(anna, pump, made.id).status(core.clock()) == "queued"
-    core.commands.delivered(made.id)
-    assert core.commands.waiting(pump.id) == []
+    note = core.commands.delivered(made.id)
+    assert core.commands.waiting(pump.id) == [], (
+        "at once: a client that comes now is not given it again"
+    )
+    note()
     assert core.commands.get(anna, pump, made.id).status(core.clock()) == "delivered"
     end()
     core.commands.send(anna, pump, 2)
@@ -43,7 +46,7 @@ def test_a_new_command_is_told_and_waits_until_it_is_delivered(core, anna, pump)
 
 def test_of_what_was_delivered_nothing_is_remembered(core, anna, pump):
     for n in range(5):
-        core.commands.delivered(core.commands.send(anna, pump, n).id)
+        core.commands.delivered(core.commands.send(anna, pump, n).id)()
     assert not core.commands._heard_of
     assert core.commands.waiting() == []
 
@@ -77,7 +80,7 @@ def test_what_waits_is_found_by_its_device(core, fleet, anna, pump):
     assert core.commands.waiting(pump.id) == [sent[0], sent[2]]
     assert core.commands.waiting(other.id) == [sent[1]]
     assert core.commands.waiting() == sent
-    core.commands.delivered(sent[1].id)
+    core.commands.delivered(sent[1].id)()
     assert core.commands.waiting(other.id) == []
     assert core.commands.waits(sent[1].id) is None
     assert core.commands.waiting() == [sent[0], sent[2]]
@@ -176,7 +179,7 @@ def test_a_command_that_waits_is_called_off(core, fleet, anna, pump):
 
 def test_what_the_device_has_stays_as_it_is(core, anna, pump):
     delivered, answered = core.commands.send(anna, pump, 1), core.commands.send(anna, pump, 2)
-    core.commands.delivered(delivered.id)
+    core.commands.delivered(delivered.id)()
     core.commands.answered(OPERATOR, pump, answered.id, b"7")
     for made, status in ((delivered, "delivered"), (answered, "answered")):
         assert core.commands.cancel(anna, pump, made.id).status(core.clock()) == status
@@ -185,7 +188,7 @@ def test_what_the_device_has_stays_as_it_is(core, anna, pump):
 def test_one_that_was_on_its_way_may_be_delivered_all_the_same(core, anna, pump):
     made = core.commands.send(anna, pump, 1)
     core.commands.cancel(anna, pump, made.id)
-    core.commands.delivered(made.id)
+    core.commands.delivered(made.id)()
     assert core.commands.get(anna, pump, made.id).status(core.clock()) == "delivered"
 
 
@@ -196,7 +199,7 @@ def test_another_process_hears_what_was_called_off(core, anna, pump):
     told = []
     other.watch(told.append)
     core.commands.cancel(anna, pump, made.id)
-    core.commands.delivered(kept.id)
+    core.commands.delivered(kept.id)()
     other.look()
     other.look()
     assert [one.id for one in told] == [made.id]
@@ -225,7 +228,7 @@ def test_a_command_that_was_refused_or_waits_no_more_leaves_no_word_in_the_audit
     core, fleet, anna, pump
 ):
     made = core.commands.send(anna, pump, "on")
-    core.commands.delivered(made.id)
+    core.commands.delivered(made.id)()
     core.commands.cancel(anna, pump, made.id)
     with pytest.raises(NotFound):
         core.commands.cancel(anna, pump, made.id + 1)

@@ -111,9 +111,9 @@ class Broker:
         properties: Properties | None,
         receipt: int,
     ) -> None:
-        """Publish to one session, if it subscribed to the topic and does not have this yet."""
+        """Publish to one session, if it subscribed to the topic."""
         session = self._sessions.get(key)
-        if session is not None and not session.holds(receipt):
+        if session is not None:
             one = (topic.encode(), payload, qos << 1, 0, properties)
             self.routing.publish_to(session, Message.of(one, now, receipt), now)
 

@@ -208,6 +208,8 @@ class Routing:
         retain: bool,
         identifiers: tuple[int, ...],
     ) -> None:
+        if message.receipt and session.holds(message.receipt):
+            return
         if session.offer(message, qos, now, retain=retain, identifiers=identifiers):
             self.delivered += 1
         else:

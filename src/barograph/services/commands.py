@@ -169,10 +169,11 @@ class CommandService:
         """The command, if it was not delivered yet; from memory."""
         return self._waiting.get(command_id)
 
-    def delivered(self, command_id: int) -> None:
-        """Note that the device has it."""
+    def delivered(self, command_id: int) -> Callable[[], None]:
+        """The device has it, and is given it no more; the returned call, on a thread, notes it."""
         self._waiting.remove(command_id)
-        self._catalog.commands.deliver(command_id, self._clock())
+        at = self._clock()
+        return lambda: self._catalog.commands.deliver(command_id, at)
 
     def answered(
         self, principal: Principal, device: Device, command_id: int, payload: bytes

@@ -61,4 +61,4 @@ class BridgeCommands:
                 event.reason,
             )
             return None
-        return lambda: self._core.commands.delivered(command_id)
+        return self._core.commands.delivered(command_id)

@@ -65,7 +65,7 @@ class Commanding:
             return None
         for device in self._devices(received.principal, received.filters):
             if device.id == command.device_id:
-                return lambda: self._core.commands.delivered(command.id)
+                return self._core.commands.delivered(command.id)
         return None
 
     def _devices(self, principal: str, filters: Iterable[str]) -> list[Device]:
