@@ -8,6 +8,7 @@ second, which costs a busy connection two assignments per request instead of tim
 import asyncio
 from collections.abc import Callable
 from functools import partial
+from http import HTTPStatus
 from typing import cast
 
 import httptools
@@ -15,26 +16,32 @@ from starlette.types import Scope
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from barograph.transport.http import problems
 from barograph.transport.http.deadlines import Deadlines
 
-_REQUEST_TIMEOUT = b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
-_HEADERS_TOO_LARGE = (
-    b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
-    b"content-length: 0\r\nconnection: close\r\n\r\n"
+
+def _refusal(status: int, detail: str, *more: tuple[bytes, bytes]) -> bytes:
+    """The whole answer to a request that no application sees; the connection ends with it."""
+    _, headers, body = problems.answer(status, detail, headers=[*more, (b"connection", b"close")])
+    lines = b"".join(b"%b: %b\r\n" % header for header in headers)
+    return b"HTTP/1.1 %d %b\r\n%b\r\n%b" % (status, HTTPStatus(status).phrase.encode(), lines, body)
+
+
+_UNREADABLE = _refusal(400, "this is not a request of HTTP/1.1 (RFC 9112)")
+_NOT_ONE_HOST = _refusal(
+    400, "exactly one host is to be named, in one Host header (RFC 9112, section 3.2)"
 )
-_WANTS_HOST = b"exactly one Host header is needed (RFC 9112, section 3.2)\n"
-_NOT_ONE_HOST = (
-    b"HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain; charset=utf-8\r\n"
-    b"content-length: %d\r\nconnection: close\r\n\r\n%b" % (len(_WANTS_HOST), _WANTS_HOST)
+_REQUEST_TIMEOUT = _refusal(408, "the rest of the request did not come in time")
+_HEADERS_TOO_LARGE = _refusal(431, "request line and headers are longer than this server reads")
+_TOO_MANY = _refusal(
+    503,
+    "too many connections are open, in all or from this address",
+    (b"retry-after", b"10"),
 )
 _CONNECT = b"CONNECT"
 _DEFECT = "The shortcut failed; the request goes the long way"
 _HEADS_MAX = 4
 """Heads remembered per connection: a device's differ in `Content-Length` only."""
-_TOO_MANY = (
-    b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 10\r\n"
-    b"content-length: 0\r\nconnection: close\r\n\r\n"
-)
 
 
 class _Head:
@@ -131,9 +138,7 @@ class BoundedProtocol(HttpToolsProtocol):
             while rest:
                 rest = self._feed_some(rest)
         except httptools.HttpParserError:
-            message = "Invalid HTTP request received."
-            self.logger.warning(message)
-            self.send_400_response(message)
+            self.send_400_response("Invalid HTTP request received.")
 
     def _feed_some(self, data: bytes | memoryview) -> bytes | memoryview:
         """What follows a head that offers another protocol; nothing where there is none."""
@@ -148,6 +153,11 @@ class BoundedProtocol(HttpToolsProtocol):
                 self._begin_without_offer()
                 return memoryview(data)[upgrade.args[0] :]
         return b""
+
+    def send_400_response(self, msg: str) -> None:
+        """As uvicorn does, but with a problem document, and once."""
+        self.logger.warning(msg)
+        self._refuse(_UNREADABLE)
 
     def _begin_without_offer(self) -> None:
         """Have a request that offers another protocol read as any other (RFC 9110, section 7.8).
@@ -172,8 +182,13 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _says_which_host(self) -> bool:
         """Whether it names one host, or is of an HTTP that knows none."""
-        hosts = [name for name, _ in self.headers].count(b"host")
-        return hosts == 1 or (hosts == 0 and self.parser.get_http_version() == "1.0")
+        hosts = [value for name, value in self.headers if name == b"host"]
+        if not hosts:
+            return self.parser.get_http_version() == "1.0"
+        # A target may be a whole address, as proxies are asked: then its host is the one that counts.
+        _, whole, rest = self.url.partition(b"?")[0].partition(b"://")
+        named = rest.partition(b"/")[0] if whole and self.url[:1] != b"/" else hosts[0]
+        return len(hosts) == 1 and named.lower() == hosts[0].lower()
 
     def _is_at_rest(self) -> bool:
         """Whether all that was asked is answered, and the next byte begins a request."""
