@@ -36,6 +36,9 @@ class Jobs(Protocol):
         That is when the job is not the owner's any more, or its cancelling was asked for.
         """
 
+    def give_back(self, job_id: int, owner: str) -> bool:
+        """Queue the job again, as if the owner had not taken it; False when it is not the owner's."""
+
     def finish(
         self, job_id: int, owner: str, status: Status, result: Any, error: str | None, time: int
     ) -> bool:

@@ -166,8 +166,7 @@ class JobService:
         with self._holding(job, owner) as hold:
             self._work(job, owner, hold, stopping)
         if hold.given_back:
-            # A lease that ends now is one that the next runner may take. Nobody renews it any more.
-            self._catalog.jobs.renew(job.id, owner, self._clock(), hold.progress)
+            self._catalog.jobs.give_back(job.id, owner)
         return True
 
     def _work(self, job: Job, owner: str, hold: _Hold, stopping: Callable[[], bool]) -> None:

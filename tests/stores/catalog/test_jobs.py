@@ -211,6 +211,7 @@ STEPS = st.lists(
         st.tuples(st.just("take"), OWNERS, st.integers(1, 5)),
         st.tuples(st.just("renew"), OWNERS, st.integers(0, 3), st.integers(1, 5)),
         st.tuples(st.just("finish"), OWNERS, st.integers(0, 3), st.sampled_from(sorted(ENDED))),
+        st.tuples(st.just("give_back"), OWNERS, st.integers(0, 3)),
         st.tuples(st.just("cancel"), st.integers(0, 3)),
         st.tuples(st.just("wait"), st.integers(1, 4)),
     ),
@@ -225,16 +226,20 @@ class Model:
         self.jobs = []
 
     def create(self, time):
-        self.jobs.append({"status": "queued", "owner": None, "until": None, "asked": False})
+        self.jobs.append(
+            {"status": "queued", "owner": None, "until": None, "asked": False, "attempts": 0}
+        )
 
     def take(self, time, owner, lease):
         taken = None
         for number, job in enumerate(self.jobs):
             died = job["status"] == "running" and job["until"] <= time
-            if died and job["asked"]:
+            waits = died or job["status"] == "queued"
+            if waits and job["asked"]:
                 job.update(status="cancelled", owner=None, until=None)
-            elif taken is None and (died or job["status"] == "queued"):
+            elif taken is None and waits:
                 job.update(status="running", owner=owner, until=time + lease)
+                job["attempts"] += 1
                 taken = number
         return taken
 
@@ -243,6 +248,13 @@ class Model:
         if job is None or job["asked"]:
             return False
         job.update(until=time + lease)
+        return True
+
+    def give_back(self, time, owner, number):
+        job = self._held(owner, number)
+        if job is None:
+            return False
+        job.update(status="queued", owner=None, until=None, attempts=job["attempts"] - 1)
         return True
 
     def finish(self, time, owner, number, status):
@@ -282,6 +294,9 @@ class Real:
     def renew(self, time, owner, number, lease):
         return self._jobs.renew(self._id(number), owner, time + lease, 0.5)
 
+    def give_back(self, time, owner, number):
+        return self._jobs.give_back(self._id(number), owner)
+
     def finish(self, time, owner, number, status):
         return self._jobs.finish(self._id(number), owner, status, None, None, time)
 
@@ -300,6 +315,7 @@ class Real:
                 "owner": job.lease_owner,
                 "until": job.lease_until,
                 "asked": job.cancel_asked,
+                "attempts": job.attempts,
             }
             for job in map(self._jobs.get, self._ids)
         ]

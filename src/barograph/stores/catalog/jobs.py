@@ -109,6 +109,10 @@ class SqlJobs:
         held = and_(_held(job_id, owner), jobs.c.cancel_asked.is_(False))
         return self._change(held, {"lease_until": until, "progress": progress})
 
+    def give_back(self, job_id: int, owner: str) -> bool:
+        values = {**_UNLEASED, "status": "queued", "attempts": jobs.c.attempts - 1}
+        return self._change(_held(job_id, owner), values)
+
     def finish(
         self, job_id: int, owner: str, status: Status, result: Any, error: str | None, time: int
     ) -> bool:
