@@ -152,6 +152,7 @@ BOXES = [
         ("ports/processes.py", 60, 140, "processes.py", ""),
         ("ports/job_queue.py", 216, 144, "job_queue.py", ""),
         ("ports/reading_store.py", 380, 174, "reading_store.py", ""),
+        ("ports/live_bus.py", 568, 100, "live_bus.py", ""),
         ("ports/catalog.py", 682, 148, "catalog.py", ""),
         ("ports/notifier.py", 844, 136, "notifier.py", ""),
     ),
@@ -221,6 +222,7 @@ ARROWS = [
     Arrow("transport/http/routes.py", "services/analytics.py", "questions", at=(60, 0)),
     Arrow("transport/http/systems", "services/jobs.py", "questions", at=(20, 0)),
     Arrow("services/writer.py", "ports/reading_store.py", "readings"),
+    Arrow("services/live.py", "ports/live_bus.py", "implements", at=(3, 0)),
     Arrow("services/accounts.py", "ports/catalog.py", "questions"),
     Arrow("services/schedules.py", "ports/notifier.py", "questions", "right", "right"),
     Arrow(
