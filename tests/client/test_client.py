@@ -209,6 +209,8 @@ def test_readings_are_removed(client):
     client.create_device("Gone", key="gone")
     client.write("gone", [{"ts": NOON + timedelta(hours=i), "x": i, "y": i} for i in range(5)])
     assert client.delete_readings("gone", metrics="x", end=NOON + timedelta(hours=2)) == 2
+    with pytest.raises(InvalidInput, match="empty"):
+        client.delete_readings("gone", metrics=[])
     assert client.delete_readings("gone") == 8
 
 

@@ -135,6 +135,15 @@ def test_removing_with_an_unknown_parameter_removes_nothing(core, device):
     assert len(core.store.counts()) == 2
 
 
+@pytest.mark.parametrize(
+    "given", [{"metric": ""}, {"metric": " , "}, {"metric": []}, {"start_time": "", "metric": "x"}]
+)
+def test_removing_with_a_parameter_that_says_nothing_removes_nothing(core, device, given):
+    with pytest.raises(InvalidInput, match="empty"):
+        core.readings.delete(OPERATOR, device.id, given)
+    assert len(core.store.counts()) == 2
+
+
 def test_a_viewer_removes_nothing(core, fleet):
     viewer = fleet.user("vera", role="viewer")
     device = fleet.device(owner=viewer)

@@ -83,16 +83,21 @@ def export(
 def delete_readings(
     device: int | str,
     *,
-    metrics: Names = (),
+    metrics: Names | None = None,
     start: Moment | None = None,
     end: Moment | None = None,
 ) -> Call[int]:
-    """Remove a device's readings, all or those of some metrics or a period; how many."""
+    """Remove a device's readings, all or those of some metrics or a period; how many.
+
+    An empty list of metrics is refused by the server: it does not mean all.
+    """
 
     def read(body: bytes) -> int:
         return msgspec.json.decode(body, type=_Deleted).deleted
 
-    query = query_of({"metric": names(metrics), "start_time": text(start), "end_time": text(end)})
+    query = query_of({"start_time": text(start), "end_time": text(end)})
+    if metrics is not None:
+        query = {**query, "metric": names(metrics)}
     return Call("DELETE", f"{device_path(device)}/data", read, query=query)
 
 

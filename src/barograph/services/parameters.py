@@ -50,6 +50,17 @@ class Parameters:
             if name not in known
         ]
 
+    def refuse_empty(self) -> None:
+        """Note every parameter that says nothing, where its default would do harm.
+
+        A script whose variable is not set writes `metric=`, and does not mean every metric.
+        """
+        self._problems += [
+            Problem(name[:64], "this is empty: leave it out or give a value")
+            for name, value in self._given.items()
+            if (value.strip(" ,") if isinstance(value, str) else value) in ("", [])
+        ]
+
     def check(self) -> None:
         """Raise `InvalidInput` with every problem found so far, if there is one."""
         if self._problems:

@@ -139,12 +139,13 @@ class Readings:
     ) -> int:
         """Remove readings: `metric`, `start_time`, `end_time`, `tz`; how many there were.
 
-        A parameter that is not known is refused, because without it more would be removed than
-        was meant. Raises `NotFound`, `Forbidden`, `InvalidInput`.
+        A parameter that is not known or says nothing is refused, because without it more would be
+        removed than was meant. Raises `NotFound`, `Forbidden`, `InvalidInput`.
         """
         device = require_device(principal, self._registry.device(device_ref), write=True)
         parameters = Parameters(given)
         parameters.refuse_unknown(_DELETE_PARAMETERS)
+        parameters.refuse_empty()
         period, series = self._what(device, parameters)
         parameters.check()
         if not series:

@@ -122,6 +122,14 @@ def test_removing_with_a_misspelt_parameter_is_refused(admin, path):
     assert len(admin.get(path).json()["data"]) == 5
 
 
+@pytest.mark.parametrize("name", ["metric", "start_time", "end_time", "tz"])
+def test_removing_with_an_empty_parameter_is_refused(admin, path, name):
+    answer = admin.delete(path, params={name: ""})
+    assert answer.status_code == 422
+    assert [error["at"] for error in answer.json()["errors"]] == [name]
+    assert len(admin.get(path).json()["data"]) == 5
+
+
 def test_a_device_is_found_by_a_key_with_a_slash(admin, core):
     device = core.catalog.devices.create("hall/door", "door", None, None, {}, 0)
     core.registry.put_device(device)

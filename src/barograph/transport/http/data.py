@@ -146,7 +146,10 @@ def router(core: Core) -> APIRouter:
         summary="Remove readings",
     )
     def delete_readings(request: Request, device: DeviceRef, asker: Asker) -> Response:
-        """Remove a device's readings, all or those of some metrics or a period, for good."""
+        """Remove a device's readings, all or those of some metrics or a period, for good.
+
+        A parameter that is empty or not known is refused, and nothing removed.
+        """
         return answer({"deleted": core.readings.delete(asker, device, query(request))})
 
     return routes
