@@ -8,13 +8,15 @@ import subprocess
 import sys
 import urllib.request
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import expect, sync_playwright
+from tests.waiting import PATIENCE_SECONDS
 
 CHROMIUM = Path("/usr/bin/chromium")
 
-expect.set_options(timeout=60_000)
+expect.set_options(timeout=PATIENCE_SECONDS * 1000)
 
 
 # Not of the session: while Playwright is there its event loop occupies the thread, and the tests of
@@ -28,7 +30,7 @@ def chromium():
         browser = playwright.chromium.launch(
             executable_path=str(CHROMIUM),
             args=["--no-sandbox", "--disable-dev-shm-usage"],
-            timeout=180_000,
+            timeout=PATIENCE_SECONDS * 1000,
         )
         yield browser
         browser.close()
@@ -75,7 +77,7 @@ class Server:
     def stop(self):
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGINT)
-            self._process.wait(60)
+            self._process.wait(PATIENCE_SECONDS)
 
 
 @pytest.fixture(scope="module")
@@ -103,18 +105,24 @@ def start_server(tmp_path):
 def open_page(chromium):
     """Open a page; the test fails where it logs an error or breaks its own content policy.
 
-    `script` runs before the page's own. A test that waits for an expression asks for it with
+    The browser was here before, unless it is its `first_visit`: then the page comes again, in the
+    browser's zone, while the test goes on. `script` runs before the page's own. A test that waits for an expression asks for it with
     `tests.waiting.until`: `wait_for_function` evaluates it within the page, which its policy forbids.
     """
     contexts, complaints = [], []
 
-    def open_page(url, expected_error=None, script=None, **options):
-        context = chromium.new_context(**options)
+    def open_page(
+        url, expected_error=None, script=None, first_visit=False, timezone_id="UTC", **options
+    ):
+        context = chromium.new_context(timezone_id=timezone_id, **options)
         contexts.append(context)
+        if not first_visit:
+            here = {"domain": urlsplit(url).hostname, "path": "/"}
+            context.add_cookies([{"name": "barograph_zone", "value": timezone_id, **here}])
         if script is not None:
             context.add_init_script(script)
         page = context.new_page()
-        page.set_default_timeout(60_000)
+        page.set_default_timeout(PATIENCE_SECONDS * 1000)
 
         def note(message):
             expected = expected_error and expected_error in message.text

@@ -1,5 +1,7 @@
 """What every page has to stand, and how tests come to one."""
 
+import contextlib
+
 from axe_playwright_python.sync_playwright import Axe
 
 PASSWORD = "correct horse battery"
@@ -54,6 +56,24 @@ def sign_in(page, server, name):
     page.wait_for_url(f"{server.url}/")
 
 
+@contextlib.contextmanager
+def held(page, pattern):
+    """Nothing answers the requests that match until the end, when those that wait are sent on."""
+    waiting, over = [], False
+
+    def hold(route):
+        if over:
+            route.continue_()
+        else:
+            waiting.append(route)
+
+    page.route(pattern, hold)
+    yield waiting
+    over = True
+    for route in waiting:
+        route.continue_()
+
+
 def every_look(open_page, url, paths, prepare=lambda _page: None):
     """Check the pages light and dark, wide, 768 and 360 px narrow, in English and Russian."""
     for locale, scheme, width in (
@@ -68,7 +88,6 @@ def every_look(open_page, url, paths, prepare=lambda _page: None):
             locale=locale,
             color_scheme=scheme,
             viewport={"width": width, "height": 800},
-            timezone_id="UTC",
         )
         prepare(page)
         for path in paths:

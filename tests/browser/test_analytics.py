@@ -46,6 +46,7 @@ def test_a_question_is_answered_as_chart_and_table_and_kept(server, house, open_
 
     page.get_by_label("Keep the question as").fill("Warmest")
     page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("link", name="Warmest")).to_be_visible()
     page.goto(f"{server.url}/ui/analytics")
     page.get_by_role("link", name="Warmest").click()
     expect(rows).to_have_count(2)

@@ -52,11 +52,6 @@ def _day(day):
     return day.strftime(_DAYS).lstrip("0")
 
 
-def _zone_cookie(zone):
-    """As of a browser that was here before: on a first visit the page comes again, in its zone."""
-    return {"name": "barograph_zone", "value": zone.key, "domain": "localhost", "path": "/"}
-
-
 def test_a_bar_is_a_day_of_23_24_or_25_hours(server, nights, open_page):
     device, zone, period, days, counts, _ = nights
     asked = {"devices": device, "stats": "count", "interval": "1d", "tz": zone.key, **period}
@@ -84,7 +79,6 @@ def test_a_curve_has_each_day_once_and_its_table_the_hours_as_they_read(server, 
         expected_error="status of 404",
         script=_NOTE_INK,
         timezone_id=zone.key,
-        storage_state={"cookies": [_zone_cookie(zone)]},
     )
     page.wait_for_selector("[data-drawn] [data-strip] canvas")
     written = until(lambda: len(ink := page.evaluate("window.ink")) > 4 and ink)

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 from tests.waiting import free_port
 
-from .pages import ages, check, every_look
+from .pages import ages, check, every_look, held
 
 
 @pytest.fixture(scope="module")
@@ -154,13 +154,9 @@ def test_a_dashboard_says_when_the_connection_is_lost_and_catches_up(server, boa
 
 def test_a_dashboard_says_when_the_network_is_slow(server, board, open_page):
     page = open_page(f"{server.url}/ui/dashboards/{board['id']}")
-    held = []
-    page.route("**/*panels=*", lambda route: held.append(route))  # noqa: PLW0108  # Playwright marks its handlers
-    server.post("/api/devices/kitchen/data", {"temperature": 37})
-    expect(page.get_by_text("Loading…")).to_be_visible()
-    for route in held:
-        route.continue_()
-    page.unroute("**/*panels=*")
+    with held(page, "**/*panels=*"):
+        server.post("/api/devices/kitchen/data", {"temperature": 37})
+        expect(page.get_by_text("Loading…")).to_be_visible()
     expect(page.get_by_role("article", name="Now").locator(".figure-value")).to_have_text("37")
     expect(page.get_by_text("Loading…")).to_be_hidden()
 

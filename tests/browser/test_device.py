@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import expect
 from tests.waiting import until
 
-from .pages import ages, check, every_look
+from .pages import ages, check, every_look, held
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +73,8 @@ def test_what_every_page_loads_waits_for_the_chart(car, open_page):
           for (const one of list.getEntries()) window.order.push(one.name.split("/").at(-1));
         }).observe({ type: "resource", buffered: true });""",
     )
-    order = until(lambda: "app.js" in (found := page.evaluate("window.order")) and found)
+    files = {"uPlot.iife.min.js", "strip.js", "htmx.min.js", "app.js"}
+    order = until(lambda: files <= {*(found := page.evaluate("window.order"))} and found)
     assert order.index("htmx.min.js") > order.index("uPlot.iife.min.js")
     assert order.index("app.js") > order.index("strip.js")
 
@@ -84,7 +85,7 @@ def test_a_tile_takes_its_metric_off_the_chart_and_puts_it_back(car, open_page):
     page.locator('[data-toggle="speed"]').click()
     drawn(page, "fuel")
     expect(page.locator('[data-strip="speed"]')).to_have_count(0)
-    assert "range=6h" in page.url
+    page.wait_for_url("**range=6h*")
     page.locator('[data-toggle="speed"]').click()
     drawn(page, "speed")
 
@@ -153,14 +154,10 @@ def test_the_chart_is_kept_as_a_picture(car, open_page, tmp_path):
 def test_a_slow_network_is_said_and_waited_for(car, open_page):
     page = open_page(car)
     drawn(page, "speed")
-    held = []
-    page.route("**/chart?*", lambda route: held.append(route))  # noqa: PLW0108  # Playwright marks its handlers
     status = page.locator("[data-chart-status]")
-    page.get_by_role("link", name="6 h", exact=True).click()
-    expect(status).to_have_text("Loading…")
-    for route in held:
-        route.continue_()
-    page.unroute("**/chart?*")
+    with held(page, "**/chart?*"):
+        page.get_by_role("link", name="6 h", exact=True).click()
+        expect(status).to_have_text("Loading…")
     page.wait_for_selector('[data-drawn="range=6h"]')
     expect(status).to_have_text("")
 

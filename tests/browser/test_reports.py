@@ -30,6 +30,7 @@ def test_a_report_is_made_now_read_downloaded_and_deleted(server, kitchen, open_
         page.get_by_role("link", name="PDF Warmth").click()
     assert download.value.path().read_bytes().startswith(b"%PDF")
     page.get_by_role("link", name="Warmth", exact=True).click()
+    page.wait_for_url("**/html")
     expect(page.get_by_text("Kitchen").first).to_be_visible()
     page.go_back()
     page.get_by_role("button", name="Delete Warmth").click()
