@@ -16,8 +16,9 @@ from types import SimpleNamespace
 
 import httpx
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from tests.databases import STORAGES, Storage
+from tests.waiting import PATIENCE_SECONDS
 
 from barograph.domain.batch import Batch
 from barograph.domain.limits import Limits
@@ -53,7 +54,7 @@ from barograph.stores.readings.parquet import write_parquet
 from barograph.transport.reports.forms import RENDERERS
 
 # How long an example takes says nothing on a machine that others use as well.
-settings.register_profile("untimed", deadline=None)
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
 
 
@@ -262,13 +263,13 @@ class Server:
     def kill(self):
         """As a power cut does it to a process."""
         self.process.send_signal(signal.SIGKILL)
-        self.process.wait(60)
+        self.process.wait(PATIENCE_SECONDS)
 
     def stop(self):
         """As Ctrl-C does it."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
-        return self.process.wait(60)
+        return self.process.wait(PATIENCE_SECONDS)
 
 
 @pytest.fixture(scope="session")

@@ -14,11 +14,10 @@ import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
-from tests.waiting import free_port, until
+from tests.waiting import PATIENCE_SECONDS, free_port, until
 
 START = 1_750_000_000
 V3, V5 = paho.MQTTv311, paho.MQTTv5
-PATIENCE = 60
 
 _names = itertools.count(1)
 
@@ -62,20 +61,20 @@ class Party:
                 kept["properties"].SessionExpiryInterval = 3600
         client.connect("127.0.0.1", server.mqtt_port, **kept)
         client.loop_start()
-        self.flags, self.reason = self.connected.get(timeout=PATIENCE)
+        self.flags, self.reason = self.connected.get(timeout=PATIENCE_SECONDS)
 
     def publish(self, topic, payload=None, qos=0, **more):
-        self.client.publish(topic, payload, qos, **more).wait_for_publish(PATIENCE)
+        self.client.publish(topic, payload, qos, **more).wait_for_publish(PATIENCE_SECONDS)
 
     def answer(self):
-        return self.answers.get(timeout=PATIENCE)[1]
+        return self.answers.get(timeout=PATIENCE_SECONDS)[1]
 
     def subscribe(self, topic, qos=1):
         self.client.subscribe(topic, qos)
         return self.answer()[0]
 
     def message(self):
-        found = self.messages.get(timeout=PATIENCE)
+        found = self.messages.get(timeout=PATIENCE_SECONDS)
         return found.topic, found.payload
 
     def leave(self):
@@ -105,14 +104,16 @@ def join():
 
 
 def rows(server, device, **headers):
-    answer = httpx.get(f"{server.url}/api/devices/{device}/data", headers=headers, timeout=60)
+    answer = httpx.get(
+        f"{server.url}/api/devices/{device}/data", headers=headers, timeout=PATIENCE_SECONDS
+    )
     assert answer.status_code == 200, answer.text
     return answer.json()["data"]
 
 
 def soon(ask, wanted):
     """What `ask` says, once it is `wanted` or patience is over."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         found = ask()
         if found == wanted or time.monotonic() > deadline:
@@ -121,7 +122,7 @@ def soon(ask, wanted):
 
 
 def latest(server, device):
-    answer = httpx.get(f"{server.url}/api/devices/{device}/latest", timeout=60)
+    answer = httpx.get(f"{server.url}/api/devices/{device}/latest", timeout=PATIENCE_SECONDS)
     if answer.status_code == 404:
         return {}
     return {metric: one["value"] for metric, one in answer.json()["metrics"].items()}
@@ -145,7 +146,7 @@ def test_values_without_a_time_do_not_replace_each_other(server, join, version, 
     party = join(server, version)
     sent = [party.client.publish(f"devices/{name}/x", str(i), 1) for i in range(300)]
     for one in sent:
-        one.wait_for_publish(PATIENCE)
+        one.wait_for_publish(PATIENCE_SECONDS)
     assert sorted(row["x"] for row in rows(server, name)) == [float(i) for i in range(300)]
 
 
@@ -174,12 +175,16 @@ def test_a_value_alone_is_a_number_a_switch_or_a_text(server, join, name, payloa
 
 def test_the_longest_registered_key_takes_the_reading(server, join, name):
     httpx.post(
-        f"{server.url}/api/devices", json={"name": "a", "key": f"{name}/floor/1"}, timeout=60
+        f"{server.url}/api/devices",
+        json={"name": "a", "key": f"{name}/floor/1"},
+        timeout=PATIENCE_SECONDS,
     )
     party = join(server, V5)
     party.publish(f"devices/{name}/floor/1/temp", "1", 1)
     party.publish(f"devices/{name}/floor/2", "2", 1)
-    found = httpx.get(f"{server.url}/api/devices", params={"search": name}, timeout=60).json()
+    found = httpx.get(
+        f"{server.url}/api/devices", params={"search": name}, timeout=PATIENCE_SECONDS
+    ).json()
     assert {one["key"] for one in found["items"]} == {name, f"{name}/floor/1"}
     assert latest(server, name) == {"floor/2": 2.0}
 
@@ -266,7 +271,7 @@ def test_a_session_and_its_queue_survive_a_restart(serve, join, version, end):
 def people(guarded):
     """Two users with a device each, and an administrator."""
     operator = {"Authorization": f"Bearer {guarded.token}"}
-    with httpx.Client(base_url=guarded.url, headers=operator, timeout=60) as client:
+    with httpx.Client(base_url=guarded.url, headers=operator, timeout=PATIENCE_SECONDS) as client:
         found = {}
         for user, role in (("anna", "member"), ("boris", "member"), ("chief", "admin")):
             body = {
@@ -333,7 +338,7 @@ def test_a_device_writes_to_its_own_topics_only(guarded, join, people):
 def test_an_unauthorised_publish_ends_a_3_1_1_connection(guarded, join, people):
     party = join(guarded, V3, username="annas", password=people["annas"])
     party.client.publish("devices/boriss/x", "1", 1)
-    assert party.ended.get(timeout=PATIENCE) is not None
+    assert party.ended.get(timeout=PATIENCE_SECONDS) is not None
 
 
 def test_a_user_sees_their_own_devices_through_a_wide_filter(guarded, join, version, people):
@@ -352,18 +357,20 @@ def test_an_unknown_device_is_made_for_the_user_who_writes(guarded, join, people
     mine = {"Authorization": f"Bearer {token}"}
     assert rows(guarded, name, **mine)[0]["x"] == 1.0
     other = {"Authorization": f"Bearer {people['boris']}"}
-    answer = httpx.get(f"{guarded.url}/api/devices/{name}", headers=other, timeout=60)
+    answer = httpx.get(f"{guarded.url}/api/devices/{name}", headers=other, timeout=PATIENCE_SECONDS)
     assert answer.status_code == 404
 
 
 def test_a_revoked_token_ends_the_connection(guarded, join, people, name):
     asker = {"Authorization": f"Bearer {people['anna']}"}
     made = httpx.post(
-        f"{guarded.url}/api/devices", json={"name": name}, headers=asker, timeout=60
+        f"{guarded.url}/api/devices", json={"name": name}, headers=asker, timeout=PATIENCE_SECONDS
     ).json()
     party = join(guarded, V5, username=made["token"])
-    httpx.post(f"{guarded.url}/api/devices/{made['id']}/token", headers=asker, timeout=60)
-    assert party.ended.get(timeout=PATIENCE) == "Not authorized"
+    httpx.post(
+        f"{guarded.url}/api/devices/{made['id']}/token", headers=asker, timeout=PATIENCE_SECONDS
+    )
+    assert party.ended.get(timeout=PATIENCE_SECONDS) == "Not authorized"
 
 
 # Faults
@@ -408,7 +415,9 @@ def test_what_was_acknowledged_survives_kills_exactly_once(serve):
         first = max(sender.sent.values()) + 2
         server = serve()
         answer = httpx.get(
-            f"{server.url}/api/devices/a/data", params={"format": "ndjson"}, timeout=60
+            f"{server.url}/api/devices/a/data",
+            params={"format": "ndjson"},
+            timeout=PATIENCE_SECONDS,
         )
         stored = [
             int(line.split('"x":')[1].strip(" }").split(".")[0])
@@ -429,22 +438,24 @@ def test_clients_that_reconnect_and_resend_over_kills_store_each_reading_once(se
     client.max_inflight_messages_set(50)
     client.connect("127.0.0.1", server.mqtt_port)
     client.loop_start()
-    sent = []
-    for round_ in range(4):
+    sent, interrupted = [], 0
+    while interrupted < 4:
         for _ in range(1000):
             i = len(sent)
             payload = f'{{"value": {i}, "ts": {START + i}}}'
             sent.append(client.publish("devices/a/x", payload, 1))
-        sent[-900].wait_for_publish(PATIENCE)
+        sent[-900].wait_for_publish(PATIENCE_SECONDS)
         server.kill()
-        assert not sent[-1].is_published(), "the load was over before the kill"
+        interrupted += not sent[-1].is_published()  # or all was over before the kill: once more
         server = serve("--mqtt-port", port)
-        sent[-1 - 400 * (round_ < 3)].wait_for_publish(PATIENCE * 3)
+        sent[-1 - 400 * (interrupted < 4)].wait_for_publish(PATIENCE_SECONDS)
     for one in sent:
-        one.wait_for_publish(PATIENCE * 3)
+        one.wait_for_publish(PATIENCE_SECONDS)
     client.disconnect()
     client.loop_stop()
-    answer = httpx.get(f"{server.url}/api/devices/a/data", params={"format": "ndjson"}, timeout=60)
+    answer = httpx.get(
+        f"{server.url}/api/devices/a/data", params={"format": "ndjson"}, timeout=PATIENCE_SECONDS
+    )
     stored = sorted(json.loads(line)["x"] for line in answer.text.splitlines())
     assert stored == [float(i) for i in range(len(sent))]
 
@@ -456,7 +467,7 @@ def test_a_backup_holds_sessions_and_retained_messages(serve, join, version, tmp
     party.break_off()
     other = join(server, version)
     other.publish("devices/a/x", "1", 1, retain=True)
-    made = httpx.post(f"{server.url}/api/backups", timeout=60)
+    made = httpx.post(f"{server.url}/api/backups", timeout=PATIENCE_SECONDS)
     assert made.status_code == 201, made.text
     other.publish("devices/a/x", "2", 1)
     server.kill()
@@ -488,9 +499,9 @@ def test_a_stop_acknowledges_what_came_in_and_says_goodbye(serve, join):
     server = serve()
     party = join(server, V5)
     sent = [party.client.publish("devices/a/x", str(i), 1) for i in range(90)]
-    sent[0].wait_for_publish(PATIENCE)
+    sent[0].wait_for_publish(PATIENCE_SECONDS)
     assert server.stop() == 0
-    assert party.ended.get(timeout=PATIENCE) == "Server shutting down"
+    assert party.ended.get(timeout=PATIENCE_SECONDS) == "Server shutting down"
     acknowledged = party.answers.qsize()
     server = serve()
     assert len(rows(server, "a")) >= acknowledged

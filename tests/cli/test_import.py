@@ -1,11 +1,9 @@
 """`barograph import`, and that what `barograph export` writes is read again."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
-import time
 from datetime import UTC, datetime, timedelta
 
 import duckdb
@@ -171,6 +169,22 @@ def test_a_dry_run_tells_and_stores_nothing(barograph, client, tmp_path):
     assert not (tmp_path / "nowhere").exists()
 
 
+_KILLED = """
+import os, signal, sys, threading, time
+from pathlib import Path
+from barograph.cli import main
+
+def kill():
+    while not Path(sys.argv[1]).exists():
+        time.sleep(0.001)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+threading.Thread(target=kill, daemon=True).start()
+main(sys.argv[2:])
+"""
+"""`barograph …`, which dies in the middle: when it first notes how far it came."""
+
+
 def test_a_killed_import_goes_on_and_stores_everything_once(barograph, client, here, tmp_path):
     count = 300_000
     file = tmp_path / "many.csv"
@@ -179,19 +193,11 @@ def test_a_killed_import_goes_on_and_stores_everything_once(barograph, client, h
         for i in range(count):
             opened.write(f"{(START + timedelta(seconds=i)).isoformat()},{i},{i % 10}\n")
     noted = tmp_path / "many.csv.barograph-import"
-    process = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "barograph", "import", str(file), "--device", "many"),
-            *("--create", *map(str, here)),
-        ],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+    command = ["import", file, "--device", "many", "--create", *here]
+    killed = subprocess.run(
+        [sys.executable, "-c", _KILLED, noted, *command], check=False, capture_output=True
     )
-    until = time.monotonic() + 60
-    while not noted.exists() and process.poll() is None and time.monotonic() < until:
-        time.sleep(0.01)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
     stored = json.loads(noted.read_text())["rows"]
     assert 0 < stored < count
     changed = lines(tmp_path / "x.csv", "ts,x", "1,1")

@@ -21,7 +21,7 @@ def test_jobs_are_run_while_the_broker_is_away_and_when_it_is_back(make_jobs, pr
     # The workers look for themselves meanwhile.
     assert jobs.wait_for(jobs.ask("double", n=2)).result == 4
     private_redis.start()
-    assert jobs.queue.problem() is None
+    jobs.until(lambda: jobs.queue.problem() is None)
     assert jobs.wait_for(jobs.ask("double", n=3)).result == 6
 
 

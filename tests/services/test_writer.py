@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.waiting import PATIENCE_SECONDS
 
 from barograph.domain.batch import Batch
 from barograph.domain.errors import Overloaded, StorageFull, Unavailable
@@ -45,7 +46,7 @@ class Receipts:
 
     def wait(self, count):
         with self.changed:
-            assert self.changed.wait_for(lambda: len(self.calls) >= count, 60)
+            assert self.changed.wait_for(lambda: len(self.calls) >= count, PATIENCE_SECONDS)
         return self.calls
 
 
@@ -73,7 +74,7 @@ def stored(store):
 def test_what_arrives_during_a_commit_is_committed_together(gated, writer):
     receipts = Receipts()
     writer.submit(one(0), receipts, "a")
-    assert gated.entered.acquire(timeout=60)
+    assert gated.entered.acquire(timeout=PATIENCE_SECONDS)
     for time in range(1, 6):
         writer.submit(one(time), receipts, time)
     gated.gate.release(2)
@@ -82,21 +83,22 @@ def test_what_arrives_during_a_commit_is_committed_together(gated, writer):
 
 
 @pytest.fixture
-def answered(gated):
-    """A writer that gathers; "a" has just been answered, after half a second, and "b" and "c" wait."""
+def answered(request, gated):
+    """A writer that gathers; "a" has just been answered, after `param` seconds; "b" and "c" wait."""
     writer = Writer(gated, backlog_readings_max=10, gather_seconds_max=60)
     receipts = Receipts()
     writer.submit(one(0), receipts, "a")
-    assert gated.entered.acquire(timeout=60)
+    assert gated.entered.acquire(timeout=PATIENCE_SECONDS)
     writer.submit(one(1), receipts, "b")
     writer.submit(one(2), receipts, "c")
-    threading.Event().wait(0.5)
+    threading.Event().wait(request.param)
     gated.gate.release(10)
     receipts.wait(1)
     yield writer, receipts
     writer.close()
 
 
+@pytest.mark.parametrize("answered", [3], indirect=True)  # as long as it has to send again
 def test_where_commits_are_dear_those_just_answered_are_waited_for(gated, answered):
     writer, receipts = answered
     writer.submit(one(3), receipts, "a again")
@@ -104,6 +106,7 @@ def test_where_commits_are_dear_those_just_answered_are_waited_for(gated, answer
     assert gated.commits == [1, 3]
 
 
+@pytest.mark.parametrize("answered", [0.5], indirect=True)
 def test_who_does_not_send_again_keeps_nobody_waiting_longer_than_a_commit(gated, answered):
     _, receipts = answered
     assert receipts.wait(2)[1] == (["b", "c"], None)
@@ -113,7 +116,7 @@ def test_who_does_not_send_again_keeps_nobody_waiting_longer_than_a_commit(gated
 def test_a_receipt_comes_after_the_commit_only(gated, writer):
     receipts = Receipts()
     writer.submit(one(0), receipts, "a")
-    assert gated.entered.acquire(timeout=60)
+    assert gated.entered.acquire(timeout=PATIENCE_SECONDS)
     assert receipts.calls == []
     gated.gate.release()
     receipts.wait(1)
@@ -123,7 +126,7 @@ def test_a_receipt_comes_after_the_commit_only(gated, writer):
 def test_beyond_the_backlog_a_submit_is_refused_and_nothing_of_it_is_stored(gated, writer):
     receipts = Receipts()
     writer.submit(Batch([1] * 8, list(range(8)), [0.0] * 8), receipts, "first")
-    assert gated.entered.acquire(timeout=60)
+    assert gated.entered.acquire(timeout=PATIENCE_SECONDS)
     with pytest.raises(Overloaded):
         writer.submit(Batch([2] * 3, [1, 2, 3], [0.0] * 3), receipts, "refused")
     writer.submit(Batch([3, 3], [1, 2], [0.0] * 2), receipts, "fits")
@@ -260,7 +263,7 @@ def test_settling_waits_until_the_commit_under_way_is_told(gated):
     gated.entered.acquire()
     thread = threading.Thread(target=settle)
     thread.start()
-    assert settling.wait(60)
+    assert settling.wait(PATIENCE_SECONDS)
     assert not settled.is_set()
     gated.gate.release()
     thread.join()

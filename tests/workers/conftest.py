@@ -7,7 +7,7 @@ import httpx
 import pytest
 from tests.conftest import Server
 from tests.databases import empty_database
-from tests.waiting import until
+from tests.waiting import PATIENCE_SECONDS, until
 
 WAYS = ("postgresql", "mysql", "postgresql with redis")
 REDIS = os.environ.get("BAROGRAPH_TEST_REDIS_URL", "redis://127.0.0.1:6379/0")
@@ -24,8 +24,9 @@ class Workers(Server):
             client = httpx.Client(
                 base_url=self.url,
                 headers={"Authorization": f"Bearer {self.token}"},
-                timeout=60,
-                limits=httpx.Limits(max_connections=1),
+                timeout=PATIENCE_SECONDS,
+                # Another connection, after a pause, might go to another process.
+                limits=httpx.Limits(max_connections=1, keepalive_expiry=None),
             )
             try:
                 number = client.get("/healthz").json()["worker"]

@@ -5,6 +5,7 @@ import queue
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.waiting import PATIENCE_SECONDS
 
 from barograph.domain.errors import ConfigurationError
 from barograph.mqtt import Ledger, Message
@@ -72,7 +73,8 @@ def histories(draw):
 
 
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=40,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(history=histories(), cut=st.integers(0, 40))
 def test_the_file_holds_what_the_changes_mean(tmp_path_factory, history, cut):
@@ -96,7 +98,7 @@ def test_tags_come_back_in_order_after_the_commit(tmp_path):
         storage.commit([j.RetainedSaved(Message(b"t%d" % i, b"", 0, True))] if i % 3 else [], i)
     tags = []
     while len(tags) < 50:
-        tags += told.get(timeout=60)
+        tags += told.get(timeout=PATIENCE_SECONDS)
         reader = MqttStorage(path)
         stored = set(reader.load().retained)
         reader.close()
