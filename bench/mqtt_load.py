@@ -72,7 +72,7 @@ def publish(topic: str, payload: bytes, packet_id: int) -> bytes:
 
 def connect(port: int, login: Login, keep_alive: int = 0) -> socket.socket:
     """A connection of MQTT 3.1.1 that was let in."""
-    opened = socket.create_connection(("127.0.0.1", port), timeout=60)
+    opened = socket.create_connection(("127.0.0.1", port), timeout=600)
     opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     header = b"\x00\x04MQTT\x04\xc2" + struct.pack("!H", keep_alive)
     texts = (login.client_id, login.username, login.password)

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import OperationalError
-from tests.waiting import free_port
+from tests.waiting import PATIENCE_SECONDS, free_port
 
 from barograph.stores.catalog.address import read_url
 
@@ -100,7 +100,7 @@ class PrivateServer:
             ids = [self.process.pid, *map(int, children.read_text().split())]
             for id in ids:
                 os.kill(id, signal.SIGKILL)
-        self.process.wait(60)
+        self.process.wait(PATIENCE_SECONDS)
 
     def cut(self, database: str) -> int:
         """End every connection to the database; how many there were."""

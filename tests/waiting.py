@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 240
 
 _PORTS = range(20_000, 30_000)
 

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from shutil import which
 
-from tests.waiting import free_port, until
+from tests.waiting import PATIENCE_SECONDS, free_port, until
 
 RABBITMQ_SERVER = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 MOSQUITTO = which("mosquitto", path=os.environ.get("PATH", "") + ":/usr/sbin")
@@ -69,7 +69,7 @@ class Broker:
     def _signal(self, number):
         if self.process.poll() is None:
             os.killpg(self.process.pid, number)
-        self.process.wait(60)
+        self.process.wait(PATIENCE_SECONDS)
 
 
 class Mosquitto(Broker):

@@ -18,8 +18,8 @@ import gmqtt
 import paho.mqtt.client as paho
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
+from tests.waiting import PATIENCE_SECONDS
 
-PATIENCE = 60
 V3, V5 = 4, 5
 _SESSION_SECONDS = 3600
 
@@ -89,22 +89,22 @@ class Paho:
             start = {"clean_start": plan.clean, "properties": plan.properties}
         client.connect("127.0.0.1", plan.port, **start)
         client.loop_start()
-        flags, reason = self._answers.get(timeout=PATIENCE)
+        flags, reason = self._answers.get(timeout=PATIENCE_SECONDS)
         assert reason == "Success"
         self.session_present = flags.session_present
 
     def subscribe(self, topic: str, qos: int) -> None:
         self._client.subscribe(topic, qos)
-        assert self._answers.get(timeout=PATIENCE)[0].value == qos
+        assert self._answers.get(timeout=PATIENCE_SECONDS)[0].value == qos
 
     def publish(self, topic: str, payload: str, qos: int, *, retain: bool = False) -> None:
         """Returns once it is acknowledged."""
         sent = self._client.publish(topic, payload, qos, retain)
-        sent.wait_for_publish(PATIENCE)
+        sent.wait_for_publish(PATIENCE_SECONDS)
         assert sent.is_published()
 
     def message(self) -> tuple[str, str, int, bool]:
-        return self._messages.get(timeout=PATIENCE)
+        return self._messages.get(timeout=PATIENCE_SECONDS)
 
     def leave(self) -> None:
         self._client.disconnect()
@@ -132,7 +132,7 @@ class OnLoop:
 
     def _run(self, work):
         async def limited():
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(PATIENCE_SECONDS):
                 return await work
 
         return asyncio.run_coroutine_threadsafe(limited(), self._loop).result()
@@ -150,7 +150,7 @@ class OnLoop:
         self._loop.close()
 
     def message(self) -> tuple[str, str, int, bool]:
-        return self._messages.get(timeout=PATIENCE)
+        return self._messages.get(timeout=PATIENCE_SECONDS)
 
 
 class Aiomqtt(OnLoop):
@@ -312,7 +312,7 @@ class Mosquitto:
         self._reader = threading.Thread(target=self._read, args=(self._listening.stdout,))
         self._reader.start()
         self._early: list[str] = []
-        while not (line := self._lines.get(timeout=PATIENCE)).startswith("Subscribed"):
+        while not (line := self._lines.get(timeout=PATIENCE_SECONDS)).startswith("Subscribed"):
             if line.startswith("MESSAGE"):  # a session's messages come before SUBACK
                 self._early.append(line)
 
@@ -325,11 +325,11 @@ class Mosquitto:
         """Returns once it is acknowledged."""
         options = self._options(f"{self._plan.client_id}-out")
         options += ["-t", topic, "-m", payload, "-q", str(qos), *(["-r"] if retain else [])]
-        subprocess.run(["mosquitto_pub", *options], check=True, timeout=PATIENCE)
+        subprocess.run(["mosquitto_pub", *options], check=True, timeout=PATIENCE_SECONDS)
 
     def message(self) -> tuple[str, str, int, bool]:
         while True:
-            line = self._early.pop(0) if self._early else self._lines.get(timeout=PATIENCE)
+            line = self._early.pop(0) if self._early else self._lines.get(timeout=PATIENCE_SECONDS)
             if line.startswith("MESSAGE"):
                 _, qos, retain, topic, payload = line.split(" ", 4)
                 return topic, payload, int(qos), retain == "1"
@@ -337,7 +337,7 @@ class Mosquitto:
     def _end(self, number: signal.Signals) -> None:
         if self._listening is not None:
             self._listening.send_signal(number)
-            self._listening.wait(PATIENCE)
+            self._listening.wait(PATIENCE_SECONDS)
             self._reader.join()
 
     def leave(self) -> None:
@@ -418,7 +418,7 @@ class MqttJs:
                     self._answers.put((event, value))
 
     def _answer(self, wanted: str):
-        event, value = self._answers.get(timeout=PATIENCE)
+        event, value = self._answers.get(timeout=PATIENCE_SECONDS)
         assert event == wanted, value
         return value
 
@@ -435,18 +435,18 @@ class MqttJs:
         self._ask("publish", topic, payload, {"qos": qos, "retain": retain})
 
     def message(self) -> tuple[str, str, int, bool]:
-        return self._messages.get(timeout=PATIENCE)
+        return self._messages.get(timeout=PATIENCE_SECONDS)
 
     def leave(self) -> None:
         self._process.stdin.write('["end"]\n')
         self._process.stdin.close()
-        assert self._process.wait(PATIENCE) == 0
+        assert self._process.wait(PATIENCE_SECONDS) == 0
         self._reader.join()
 
     def break_off(self) -> None:
         """As when the network fails."""
         self._process.kill()
-        self._process.wait(PATIENCE)
+        self._process.wait(PATIENCE_SECONDS)
         self._process.stdin.close()
         self._reader.join()
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from tests.databases import on_every_database
+from tests.waiting import PATIENCE_SECONDS
 
 pytestmark = on_every_database
 
@@ -24,7 +25,7 @@ def close(value):
 
 @pytest.fixture(scope="module")
 def client(server):
-    with httpx.Client(base_url=server.url, timeout=60) as client:
+    with httpx.Client(base_url=server.url, timeout=PATIENCE_SECONDS) as client:
         yield client
 
 

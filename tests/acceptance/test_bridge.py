@@ -72,7 +72,7 @@ class Barograph:
 
     def start(self):
         self.server = Server(self.directory, **self._environment)
-        self.http = httpx.Client(base_url=self.server.url, timeout=60)
+        self.http = httpx.Client(base_url=self.server.url, timeout=PATIENCE_SECONDS)
 
     def connected(self):
         """Wait until the broker's messages arrive."""

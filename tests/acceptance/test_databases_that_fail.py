@@ -17,9 +17,9 @@ import httpx
 import msgspec
 import pytest
 from tests.private_servers import KINDS, private_server, small_disk
+from tests.waiting import PATIENCE_SECONDS
 
 START = 1_750_000_000_000_000
-_WAIT_SECONDS_MAX = 60
 
 
 def value_of(device, at):
@@ -37,7 +37,7 @@ class Sender(threading.Thread):
         self.done = threading.Event()
 
     def connect(self):
-        return httpx.Client(base_url=self.url, timeout=60)
+        return httpx.Client(base_url=self.url, timeout=PATIENCE_SECONDS)
 
     def run(self):
         with self.connect() as client:
@@ -58,7 +58,7 @@ class Sender(threading.Thread):
 
 
 def wait_until(is_so, what):
-    deadline = time.monotonic() + _WAIT_SECONDS_MAX
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while not is_so():
         assert time.monotonic() < deadline, f"waited in vain for {what}"
         time.sleep(0.02)
@@ -99,7 +99,7 @@ def database(request):
 @contextlib.contextmanager
 def load(server):
     """Devices that send."""
-    with httpx.Client(base_url=server.url, timeout=60) as client:
+    with httpx.Client(base_url=server.url, timeout=PATIENCE_SECONDS) as client:
         ids = [client.post("/api/devices", json={"name": str(n)}).json()["id"] for n in (1, 2)]
         senders = [Sender(server.url, device) for device in ids]
         try:

@@ -11,6 +11,7 @@ import threading
 import httpx
 import msgspec
 import pytest
+from tests.waiting import PATIENCE_SECONDS
 
 from barograph.domain.time import from_text
 
@@ -34,7 +35,7 @@ class Sender(threading.Thread):
         self.under_way = threading.Event()
 
     def run(self):
-        with httpx.Client(base_url=self.url, timeout=20) as client:
+        with httpx.Client(base_url=self.url, timeout=PATIENCE_SECONDS) as client:
             while True:
                 bulk = 1 if self.next % 3 else 50
                 times = [START + (self.next + i) * 1000 for i in range(bulk)]
@@ -68,7 +69,7 @@ def stored_rows(client, device):
 
 def test_what_was_acknowledged_survives_twenty_kills_exactly_once(serve):
     server = serve()
-    with httpx.Client(base_url=server.url, timeout=60) as client:
+    with httpx.Client(base_url=server.url, timeout=PATIENCE_SECONDS) as client:
         devices = [client.post("/api/devices", json={"name": str(n)}).json()["id"] for n in (1, 2)]
     first = dict.fromkeys(devices, 0)
     unknown = {device: set() for device in devices}
@@ -77,14 +78,15 @@ def test_what_was_acknowledged_survives_twenty_kills_exactly_once(serve):
         for sender in senders:
             sender.start()
         for sender in senders:
-            assert sender.under_way.wait(60), ("nothing was acknowledged", sender.unexpected)
+            begun = sender.under_way.wait(PATIENCE_SECONDS)
+            assert begun, ("nothing was acknowledged", sender.unexpected)
         threading.Event().wait(0.02 + 0.03 * (round_ % 7))
         server.kill()
         for sender in senders:
             sender.join()
             assert sender.unexpected == []
         server = serve()
-        with httpx.Client(base_url=server.url, timeout=60) as client:
+        with httpx.Client(base_url=server.url, timeout=PATIENCE_SECONDS) as client:
             for sender in senders:
                 check(client, sender, unknown[sender.device])
                 # What was on its way when the server died is there or not.
@@ -112,7 +114,7 @@ def check(client, sender, unknown):
 
 
 def test_sending_again_changes_nothing(server):
-    with httpx.Client(base_url=server.url, timeout=60) as client:
+    with httpx.Client(base_url=server.url, timeout=PATIENCE_SECONDS) as client:
         device = client.post("/api/devices", json={"name": "again"}).json()["id"]
         body = [{"ts": START + i * 1000, "x": i} for i in range(100)]
         for _ in range(3):
@@ -125,12 +127,12 @@ def test_sending_again_changes_nothing(server):
 
 def test_a_graceful_stop_commits_everything_and_exits_with_success(serve):
     server = serve()
-    with httpx.Client(base_url=server.url, timeout=60) as client:
+    with httpx.Client(base_url=server.url, timeout=PATIENCE_SECONDS) as client:
         device = client.post("/api/devices", json={"name": "a"}).json()["id"]
         client.post(f"/api/devices/{device}/data", json={"ts": START, "x": 1})
     assert server.stop() == 0
     server = serve()
-    with httpx.Client(base_url=server.url, timeout=60) as client:
+    with httpx.Client(base_url=server.url, timeout=PATIENCE_SECONDS) as client:
         assert client.get(f"/api/devices/{device}/latest").json()["metrics"]["x"]["value"] == 1
 
 
@@ -143,7 +145,7 @@ def test_a_signal_is_heard_as_soon_as_the_server_says_that_it_listens(tmp_path, 
         assert "is listening on" in process.stdout.readline()
         process.send_signal(sent)
         try:
-            assert process.wait(60) == 0
+            assert process.wait(PATIENCE_SECONDS) == 0
         finally:
             process.kill()
     assert not (tmp_path / "data" / "server.json").exists()
@@ -157,7 +159,7 @@ def test_a_second_server_on_the_same_data_is_refused_in_plain_words(serve, tmp_p
 
 def test_a_catalog_begun_anew_gives_nobody_the_readings_of_another(serve, tmp_path):
     server = serve()
-    with httpx.Client(base_url=server.url, timeout=60) as client:
+    with httpx.Client(base_url=server.url, timeout=PATIENCE_SECONDS) as client:
         client.post("/api/devices", json={"name": "old", "key": "old"}).raise_for_status()
         body = {"ts": [1, 2, 3], "x": [1, 2, 3], "y": [4, 5, 6]}
         client.post("/api/devices/old/data", json=body).raise_for_status()
@@ -165,7 +167,7 @@ def test_a_catalog_begun_anew_gives_nobody_the_readings_of_another(serve, tmp_pa
     for file in (tmp_path / "data").glob("data.db*"):
         file.unlink()
     server = serve()
-    with httpx.Client(base_url=server.url, timeout=60) as client:
+    with httpx.Client(base_url=server.url, timeout=PATIENCE_SECONDS) as client:
         client.post("/api/devices", json={"name": "new", "key": "new"}).raise_for_status()
         client.post("/api/devices/new/data", json={"ts": 9, "secret": 7}).raise_for_status()
         told = client.get("/api/devices/new/data").json()["data"]

@@ -12,6 +12,7 @@ import duckdb
 import httpx
 import pytest
 import zstandard
+from tests.waiting import PATIENCE_SECONDS
 
 START = 1_750_000_000
 STARTED = "2025-06-15T15:06:40Z"  # the same moment
@@ -28,13 +29,13 @@ def unique(prefix):
 @pytest.fixture(scope="module")
 def client(server):
     """Somebody on the server's own machine, who needs no credential."""
-    with httpx.Client(base_url=server.url, timeout=60) as client:
+    with httpx.Client(base_url=server.url, timeout=PATIENCE_SECONDS) as client:
         yield client
 
 
 @pytest.fixture(scope="module")
 def stranger(guarded):
-    with httpx.Client(base_url=guarded.url, timeout=60) as client:
+    with httpx.Client(base_url=guarded.url, timeout=PATIENCE_SECONDS) as client:
         yield client
 
 
@@ -77,7 +78,7 @@ def read(client, device):
 
 def bearing(server, credential):
     headers = {"Authorization": f"Bearer {credential}"}
-    return httpx.Client(base_url=server.url, headers=headers, timeout=60)
+    return httpx.Client(base_url=server.url, headers=headers, timeout=PATIENCE_SECONDS)
 
 
 def register(client, **more):
@@ -327,7 +328,7 @@ def test_registration_is_open_by_default_and_makes_members_only(guarded, strange
 def test_registration_can_be_closed_to_all_but_administrators(serve):
     server = serve("--auth", "required", BAROGRAPH_REGISTRATION="closed")
     body = {"username": "ann", "email": "ann@example.org"}
-    problem(httpx.post(server.url + "/api/users/", json=body, timeout=60), 403)
+    problem(httpx.post(server.url + "/api/users/", json=body, timeout=PATIENCE_SECONDS), 403)
     with bearing(server, server.token) as operator:
         assert operator.post("/api/users/", json=body).status_code == 201
 
@@ -906,7 +907,7 @@ def test_the_set_up_link_of_the_first_start_makes_the_first_administrator_once(s
     server = serve("--host", "0.0.0.0")
     token = re.search(r"/setup\?token=([A-Za-z0-9_-]+)", server.log.read_text())[1]
     url = server.url.replace("0.0.0.0", "127.0.0.1")
-    with httpx.Client(base_url=url, timeout=60) as client:
+    with httpx.Client(base_url=url, timeout=PATIENCE_SECONDS) as client:
         problem(client.get("/api/users/"), 401)
         body = {"token": token, "username": "root", "password": PASSWORD}
         problem(client.post("/api/setup", json={**body, "token": token[::-1]}), 403)

@@ -8,6 +8,7 @@ import pytest
 import trustme
 from tests.acceptance.mqtt_clients import CLIENTS, V3, V5, Plan, install_mqtt_js, missing
 from tests.conftest import Server
+from tests.waiting import PATIENCE_SECONDS
 
 _names = itertools.count(1)
 
@@ -88,7 +89,9 @@ class Place:
 
     def ask(self, method, path, **more):
         headers = {"Authorization": f"Bearer {self.server.token}"}
-        answer = httpx.request(method, self.server.url + path, headers=headers, **more, timeout=60)
+        answer = httpx.request(
+            method, self.server.url + path, headers=headers, **more, timeout=PATIENCE_SECONDS
+        )
         assert answer.is_success, answer.text
         return answer.json()
 

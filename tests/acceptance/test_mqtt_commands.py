@@ -6,7 +6,8 @@ import time
 
 import httpx
 import pytest
-from tests.acceptance.mqtt_clients import PATIENCE, V3, V5, Paho, Plan
+from tests.acceptance.mqtt_clients import V3, V5, Paho, Plan
+from tests.waiting import PATIENCE_SECONDS
 
 _names = itertools.count(1)
 
@@ -34,7 +35,7 @@ class Pump:
             f"{self.server.url}/api/devices{device}{path}",
             headers=headers,
             **more,
-            timeout=60,
+            timeout=PATIENCE_SECONDS,
         )
         assert answer.is_success, answer.text
         return answer.json()
@@ -55,7 +56,7 @@ class Pump:
 
     def until(self, path, wanted):
         """What the path answers once it is `wanted`, or patience is over."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while not wanted(found := self.ask("GET", path)) and time.monotonic() < deadline:
             time.sleep(0.02)
         assert wanted(found), found
@@ -229,7 +230,7 @@ def test_metrics_and_sys_tell_of_mqtt(guarded):
     assert int(told["$SYS/broker/clients/connected"]) >= 1
     assert int(told["$SYS/broker/subscriptions/count"]) >= 1
     headers = {"Authorization": f"Bearer {guarded.token}"}
-    seen = httpx.get(f"{guarded.url}/metrics", headers=headers, timeout=60).text
+    seen = httpx.get(f"{guarded.url}/metrics", headers=headers, timeout=PATIENCE_SECONDS).text
     counts = dict(
         line.rsplit(" ", 1) for line in seen.splitlines() if line.startswith("barograph_")
     )

@@ -4,12 +4,10 @@ import signal
 import socket
 import ssl
 import subprocess
-import time
 
 import pytest
 import trustme
-
-PATIENCE = 60
+from tests.waiting import PATIENCE_SECONDS, until
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +42,7 @@ def serial(server, authority):
     context = ssl.create_default_context()
     authority.configure_trust(context)
     with (
-        socket.create_connection(("127.0.0.1", server.mqtt_tls_port), PATIENCE) as plain,
+        socket.create_connection(("127.0.0.1", server.mqtt_tls_port), PATIENCE_SECONDS) as plain,
         context.wrap_socket(plain, server_hostname="localhost") as secure,
     ):
         return secure.getpeercert()["serialNumber"]
@@ -56,22 +54,17 @@ def test_a_renewed_certificate_is_used_after_sighup_and_a_bad_one_is_not(serve, 
     renewed = write(authority, files[0].parent)
     assert serial(server, authority) == first
     server.process.send_signal(signal.SIGHUP)
-    deadline = time.monotonic() + PATIENCE
-    while serial(server, authority) == first and time.monotonic() < deadline:
-        time.sleep(0.05)
-    second = serial(server, authority)
-    assert second != first
+    second = until(lambda: (shown := serial(server, authority)) != first and shown)
     renewed[1].write_bytes(b"nothing")
     server.process.send_signal(signal.SIGHUP)
-    while "is not renewed" not in server.log.read_text() and time.monotonic() < deadline:
-        time.sleep(0.05)
+    until(lambda: "is not renewed" in server.log.read_text())
     assert "mqtt_tls_key" in server.log.read_text()
     assert serial(server, authority) == second
 
 
 def test_plain_bytes_on_the_port_of_tls_are_no_connect(serve, files):
     server = serve(**settings(*files))
-    with socket.create_connection(("127.0.0.1", server.mqtt_tls_port), PATIENCE) as plain:
+    with socket.create_connection(("127.0.0.1", server.mqtt_tls_port), PATIENCE_SECONDS) as plain:
         plain.sendall(b"\x10\x0c\x00\x04MQTT\x04\x02\x00\x00\x00\x00")
         assert not plain.recv(100).startswith(b"\x20")
 

@@ -5,6 +5,7 @@ import socket
 
 import httpx
 import pytest
+from tests.waiting import PATIENCE_SECONDS
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
@@ -30,7 +31,7 @@ class Client:
 
     def receive(self):
         while not self._inbox:
-            message = self.socket.recv(20)
+            message = self.socket.recv(PATIENCE_SECONDS)
             assert isinstance(message, bytes)
             data = self._framing.join(message)
             pos = 0
@@ -47,7 +48,7 @@ class Client:
         """The code with which the server closes."""
         with contextlib.suppress(ConnectionClosed):
             while True:
-                self.socket.recv(20)
+                self.socket.recv(PATIENCE_SECONDS)
         return self.socket.close_code
 
 
@@ -58,7 +59,15 @@ def join(server):
         def client(other=None, *, path="/mqtt", subprotocols=("mqtt",), **more):
             url = (other or server).url.replace("http", "ws") + path
             offered = list(subprotocols) or None
-            opening = connect(url, subprotocols=offered, max_size=None, **more)
+            opening = connect(
+                url,
+                subprotocols=offered,
+                max_size=None,
+                open_timeout=PATIENCE_SECONDS,
+                close_timeout=PATIENCE_SECONDS,
+                ping_timeout=PATIENCE_SECONDS,
+                **more,
+            )
             return Client(opened.enter_context(opening))
 
         yield client
@@ -131,7 +140,7 @@ def test_a_packet_over_the_limit_is_told_its_reason(join):
 def test_a_ping_is_answered_and_the_goodbye_too(join):
     client = join()
     client.socket.send(HELLO)
-    assert client.socket.ping().wait(60)
+    assert client.socket.ping().wait(PATIENCE_SECONDS)
     client.socket.close()
     assert client.socket.close_code == 1000
 
@@ -173,7 +182,7 @@ def test_a_page_of_another_site_or_a_proxy_is_never_the_operator(server, headers
         """The reason of CONNACK."""
         data = encode(packet, p.V5)
         with socket.create_connection(("127.0.0.1", int(host.rpartition(":")[2]))) as raw:
-            raw.settimeout(60)
+            raw.settimeout(PATIENCE_SECONDS)
             raw.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
             got = b""
             while b"\r\n\r\n" not in got:
@@ -201,16 +210,17 @@ def test_other_paths_are_answered_as_ever(server, join):
     with pytest.raises(InvalidStatus) as refused:
         join(path="/elsewhere")
     assert refused.value.response.status_code == 404
-    assert httpx.get(f"{server.url}/mqtt", timeout=60).status_code == 404
+    assert httpx.get(f"{server.url}/mqtt", timeout=PATIENCE_SECONDS).status_code == 404
     headers = {"Connection": "Upgrade", "Upgrade": "h2c"}
-    with httpx.Client(timeout=60) as client:  # an offer that is not taken changes nothing
-        for _ in range(2):
+    with httpx.Client(timeout=PATIENCE_SECONDS) as client:
+        for _ in range(2):  # an offer that is not taken changes nothing
             assert client.get(f"{server.url}/healthz", headers=headers).status_code == 200
 
 
 def test_a_garbled_handshake_is_refused(server):
     headers = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
-    assert httpx.get(f"{server.url}/mqtt", headers=headers, timeout=60).status_code == 400
+    answer = httpx.get(f"{server.url}/mqtt", headers=headers, timeout=PATIENCE_SECONDS)
+    assert answer.status_code == 400
 
 
 def test_upgraded_connections_are_not_counted_as_http(serve, join):
@@ -222,7 +232,7 @@ def test_upgraded_connections_are_not_counted_as_http(serve, join):
         client.socket.send(HELLO)
         assert client.receive().reason == 0
         client.socket.close()
-    assert httpx.get(f"{server.url}/healthz", timeout=60).status_code == 200
+    assert httpx.get(f"{server.url}/healthz", timeout=PATIENCE_SECONDS).status_code == 200
 
 
 def test_websocket_can_be_switched_off(serve, join):

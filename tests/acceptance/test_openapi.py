@@ -6,6 +6,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from tests.waiting import PATIENCE_SECONDS
 
 EXAMPLES = 30
 SCHEMATHESIS = Path(sysconfig.get_path("scripts")) / "schemathesis"
@@ -23,7 +24,7 @@ parameters = { "query.partial" = false }
 @pytest.fixture(scope="module")
 def furnished(server):
     """A server with something of everything, so that small ids hit."""
-    with httpx.Client(base_url=server.url, timeout=60) as client:
+    with httpx.Client(base_url=server.url, timeout=PATIENCE_SECONDS) as client:
         ann = {"username": "ann", "email": "ann@example.org"}
         user = client.post("/api/users", json=ann).json()
         asset = client.post("/api/assets", json={"kind": "car", "name": "one"}).json()
@@ -44,7 +45,12 @@ def test_every_answer_is_documented_and_none_is_an_error_of_the_server(furnished
         [
             *(SCHEMATHESIS, "--config-file", str(config), "run", furnished.url + "/openapi.json"),
             *("--phases", "examples,coverage,fuzzing", "--max-examples", str(EXAMPLES)),
-            *("--generation-deterministic", "--no-color", "--request-timeout", "60"),
+            *(
+                "--generation-deterministic",
+                "--no-color",
+                "--request-timeout",
+                str(PATIENCE_SECONDS),
+            ),
             # The live stream does not end by itself; it has tests of its own.
             *("--exclude-path", "/api/live"),
             # JSON Schema cannot say what a time, a zone or a common password is: such values are

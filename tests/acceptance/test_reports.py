@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 from tests.transport.notifiers.conftest import Hook, Post
+from tests.waiting import PATIENCE_SECONDS
 
 DOCS = Path(__file__).parents[2] / "docs" / "reports.md"
 SECRET = "at least sixteen characters"
@@ -53,7 +54,7 @@ def test_a_scheduled_report_is_made_kept_mailed_and_announced(serve, post, hook)
         BAROGRAPH_WEBHOOKS=json.dumps({"office": hook.url}),
         BAROGRAPH_WEBHOOK_SECRET=SECRET,
     )
-    with httpx.Client(base_url=server.url, timeout=60) as client:
+    with httpx.Client(base_url=server.url, timeout=PATIENCE_SECONDS) as client:
         client.post("/api/devices", json={"name": "Kitchen", "key": "kitchen"}).raise_for_status()
         client.post("/api/devices/kitchen/data", json={"x": 21.5}).raise_for_status()
         asked = documented("## On a schedule")
@@ -92,14 +93,16 @@ def test_a_scheduled_report_is_made_kept_mailed_and_announced(serve, post, hook)
 
 def test_the_documented_call_makes_a_report_which_outlives_a_kill(serve):
     server = serve()
-    with httpx.Client(base_url=server.url, timeout=60) as client:
+    with httpx.Client(base_url=server.url, timeout=PATIENCE_SECONDS) as client:
         client.post("/api/devices", json={"name": "Kitchen", "key": "kitchen"}).raise_for_status()
         job = client.post("/api/reports", json=documented("# Reports")).json()["job_id"]
         result = until(lambda: client.get(f"/api/jobs/{job}").json()["result"])
         page = client.get(f"/api/reports/{result['report_id']}/html").content
     server.kill()
     server = serve()
-    again = httpx.get(f"{server.url}/api/reports/{result['report_id']}/html", timeout=60).content
+    again = httpx.get(
+        f"{server.url}/api/reports/{result['report_id']}/html", timeout=PATIENCE_SECONDS
+    ).content
     assert again == page
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from tests.conftest import Server
 from tests.databases import empty_database
+from tests.waiting import PATIENCE_SECONDS
 
 from barograph import config
 from barograph.client import Client
@@ -48,7 +49,7 @@ def installation(tmp_path_factory):
         question = {"name": "d", "cron": "0 6 * * *", "question": {"devices": [device.id]}}
         headers = {"Authorization": f"Bearer {ada.token}"}
         httpx.post(
-            server.url + "/api/schedules", json=question, headers=headers, timeout=60
+            server.url + "/api/schedules", json=question, headers=headers, timeout=PATIENCE_SECONDS
         ).raise_for_status()
         report = client.wait(client.make_report(devices=[device.id], period="24h")).result
     assert report["report_id"]
@@ -67,7 +68,7 @@ def furnished(installation, tmp_path):
 def answers(url, token):
     """What an installation says, to compare."""
     with httpx.Client(
-        base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=60
+        base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=PATIENCE_SECONDS
     ) as client:
         signed_in = client.post("/auth", json={"username": "ada", "password": PASSWORD})
         assert signed_in.status_code == 200, signed_in.text

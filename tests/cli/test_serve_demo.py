@@ -8,18 +8,19 @@ import sys
 from pathlib import Path
 
 import httpx
+from tests.waiting import PATIENCE_SECONDS
 
 
 def test_the_demo_shows_a_house_a_mast_and_cars(tmp_path, serve):
     server = serve("--demo")
-    found = httpx.get(server.url + "/api/devices/", timeout=60).json()
+    found = httpx.get(server.url + "/api/devices/", timeout=PATIENCE_SECONDS).json()
     assert found["total"] == 12
-    page = httpx.get(server.url + "/", timeout=60).text
+    page = httpx.get(server.url + "/", timeout=PATIENCE_SECONDS).text
     assert "Weather mast 1" in page
     assert "km/h" in page
     asked = {"stats": "count", "metrics": "pressure", "start_time": "-8d"}
     summary = httpx.get(
-        server.url + "/api/analytics/devices/weather-mast", params=asked, timeout=60
+        server.url + "/api/analytics/devices/weather-mast", params=asked, timeout=PATIENCE_SECONDS
     ).json()
     assert summary["metrics"]["pressure"]["count"] > 2_500
     assert server.stop() == 0
@@ -40,8 +41,9 @@ def test_without_a_named_directory_nothing_stays(tmp_path):
         directory = Path(re.search(r"data\s+(\S+)", told)[1])
         assert directory.is_dir()
         url = re.search(r"dashboard\s+(\S+)", told)[1]
-        assert httpx.get(url, timeout=60).status_code == 200  # it answers, so Ctrl-C is heard
+        # It answers, so Ctrl-C is heard.
+        assert httpx.get(url, timeout=PATIENCE_SECONDS).status_code == 200
         process.send_signal(signal.SIGINT)
-        assert process.wait(60) == 0
+        assert process.wait(PATIENCE_SECONDS) == 0
     assert not directory.exists()
     assert list(tmp_path.iterdir()) == []

@@ -3,6 +3,7 @@
 import json
 
 import httpx
+from tests.waiting import PATIENCE_SECONDS
 
 
 def test_simulated_devices_send_and_are_told_apart(barograph, client, here):
@@ -62,7 +63,9 @@ def test_simulated_devices_send_over_mqtt(barograph, client, here, server):
     ran = barograph("simulate", "--every", "100ms", "--count", "1", "--mqtt", *elsewhere)
     assert ran.status == 0, ran.err
     told = httpx.get(
-        server.url + "/metrics", headers={"Authorization": f"Bearer {server.token}"}, timeout=60
+        server.url + "/metrics",
+        headers={"Authorization": f"Bearer {server.token}"},
+        timeout=PATIENCE_SECONDS,
     )
     assert "barograph_mqtt_messages_total 0.0" not in told.text
 

@@ -5,6 +5,7 @@ import sys
 
 import httpx
 import pytest
+from tests.waiting import PATIENCE_SECONDS
 
 _PROGRAM = """
 import sys
@@ -75,7 +76,7 @@ def test_is_not_imported_by_a_plain_start(loaded, module):
 
 def test_the_routes_are_made_once_the_server_is_ready(serve):
     server = serve()
-    with httpx.Client(base_url=server.url, timeout=60) as client:
+    with httpx.Client(base_url=server.url, timeout=PATIENCE_SECONDS) as client:
         assert client.get("/readyz").json() == {"status": "ok"}
         assert client.get("/openapi.json").json()["info"]["title"] == "Barograph"
         assert client.get("/").status_code == 200

@@ -10,6 +10,7 @@ from statistics import median
 
 import pytest
 from tests.acceptance.mqtt_clients import V5, Paho, Plan
+from tests.waiting import PATIENCE_SECONDS
 
 from barograph.client import (
     AsyncClient,
@@ -161,7 +162,9 @@ def test_summaries_by_metric_and_by_bucket(client, course):
 
 
 def test_jobs_are_asked_and_waited_for(client, course):
-    job = client.wait(client.ask(device="course", metrics="x", stats="count"), timeout=60)
+    job = client.wait(
+        client.ask(device="course", metrics="x", stats="count"), timeout=PATIENCE_SECONDS
+    )
     assert Summary(job.result)["x"] == {"count": course}
     assert job.id in {one.id for one in client.list_jobs().items}
     with pytest.raises(NotFound):

@@ -14,7 +14,7 @@ import httpx
 import jsonschema_rs
 import pytest
 import yaml
-from tests.waiting import free_port
+from tests.waiting import PATIENCE_SECONDS, free_port
 
 from barograph import config
 
@@ -263,7 +263,7 @@ def test_a_server_works_where_no_memory_may_become_code(tmp_path):
         process = subprocess.Popen(command, stdout=log, stderr=log)
     try:
         url = announced(process, tmp_path)
-        with httpx.Client(base_url=url, timeout=60) as client:
+        with httpx.Client(base_url=url, timeout=PATIENCE_SECONDS) as client:
             user = {"username": "ann", "email": "ann@example.org", "password": "a barograph draws"}
             assert client.post("/api/users", json=user).status_code == 201
             assert client.post("/stats/k", json={"x": 1}).status_code == 201
@@ -271,7 +271,7 @@ def test_a_server_works_where_no_memory_may_become_code(tmp_path):
             assert told["metrics"]["x"]["median"] == 1
     finally:
         process.terminate()
-        assert process.wait(60) == 0
+        assert process.wait(PATIENCE_SECONDS) == 0
 
 
 def announced(process, directory):
@@ -324,13 +324,17 @@ def test_devices_reach_barograph_by_the_mosquitto_that_is_configured_here(tmp_pa
         bridge = services["barograph"]["environment"]["BAROGRAPH_MQTT_BRIDGE"]
         bridge = bridge.replace("secret@mosquitto:1883", f"barograph-secret@127.0.0.1:{port}")
         url = serve(BAROGRAPH_MQTT_BRIDGE=bridge).url
-        httpx.post(f"{url}/api/devices", json={"name": "Kitchen", "key": "kitchen"}, timeout=60)
+        httpx.post(
+            f"{url}/api/devices",
+            json={"name": "Kitchen", "key": "kitchen"},
+            timeout=PATIENCE_SECONDS,
+        )
         publish = ["mosquitto_pub", "-p", str(port), "-q", "1", "-u", "devices"]
         publish += ["-P", "devices-secret", "-t", "devices/kitchen/temperature", "-m", "21.5"]
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < deadline:
             subprocess.run(publish, check=False, capture_output=True)
-            told = httpx.get(f"{url}/api/devices/kitchen/latest", timeout=60)
+            told = httpx.get(f"{url}/api/devices/kitchen/latest", timeout=PATIENCE_SECONDS)
             if told.json()["metrics"]:
                 break
             time.sleep(0.2)
@@ -339,4 +343,4 @@ def test_devices_reach_barograph_by_the_mosquitto_that_is_configured_here(tmp_pa
         assert subprocess.run(wrong, check=False, capture_output=True).returncode != 0
     finally:
         broker.terminate()
-        broker.wait(60)
+        broker.wait(PATIENCE_SECONDS)

@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 import jsonschema_rs
 import pytest
+from tests.waiting import PATIENCE_SECONDS
 
 from barograph.codecs import decoder_for
 from barograph.codecs.value import decode_value
@@ -108,18 +109,20 @@ def test_servers_are_told_as_the_reader_reaches_them(options, mqtt, websocket):
 
 
 def test_a_server_describes_itself(server):
-    told = httpx.get(server.url + "/asyncapi.json", timeout=60).json()
+    told = httpx.get(server.url + "/asyncapi.json", timeout=PATIENCE_SECONDS).json()
     assert told["servers"]["mqtt"]["host"] == f"localhost:{server.mqtt_port}"
-    page = httpx.get(server.url + "/docs/mqtt", timeout=60).text
+    page = httpx.get(server.url + "/docs/mqtt", timeout=PATIENCE_SECONDS).text
     assert "devices/{device}/{metric}" in page
     assert f"localhost:{server.mqtt_port}" in page
     assert (
         "/docs/mqtt"
-        in httpx.get(server.url + "/openapi.json", timeout=60).json()["info"]["description"]
+        in httpx.get(server.url + "/openapi.json", timeout=PATIENCE_SECONDS).json()["info"][
+            "description"
+        ]
     )
 
 
 def test_without_mqtt_there_is_nothing_to_describe(serve):
     url = serve(BAROGRAPH_MQTT="false").url
-    assert httpx.get(url + "/asyncapi.json", timeout=60).status_code == 404
-    assert httpx.get(url + "/docs/mqtt", timeout=60).status_code == 404
+    assert httpx.get(url + "/asyncapi.json", timeout=PATIENCE_SECONDS).status_code == 404
+    assert httpx.get(url + "/docs/mqtt", timeout=PATIENCE_SECONDS).status_code == 404

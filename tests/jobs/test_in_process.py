@@ -1,7 +1,7 @@
 from threading import Event
 
 import pytest
-from tests.waiting import until
+from tests.waiting import PATIENCE_SECONDS, until
 
 from barograph.domain.errors import Unavailable
 from barograph.domain.user import OPERATOR
@@ -111,7 +111,7 @@ def test_stopping_gives_a_running_job_to_the_next_runner(service, runners):
     jobs = service(endless, first)
     runners(jobs, first)
     job = jobs.ask(OPERATOR, "work", {})
-    assert began.wait(60)
+    assert began.wait(PATIENCE_SECONDS)
     first.stop()
     second = InProcessRunner(look_seconds=60)
     jobs = service(lambda question, report: "second", second)

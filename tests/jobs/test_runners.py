@@ -3,6 +3,8 @@
 import os
 import signal
 
+from tests.waiting import PATIENCE_SECONDS
+
 
 def test_jobs_are_run_and_their_results_kept(jobs):
     jobs.start()
@@ -88,7 +90,7 @@ def test_a_worker_that_is_told_to_stop_gives_its_job_back(jobs):
     job = jobs.ask("block")
     (pid,) = jobs.began()
     first.send_signal(signal.SIGTERM)
-    assert first.wait(60) == 0
+    assert first.wait(PATIENCE_SECONDS) == 0
     jobs.start()
     jobs.began(times=2)
     jobs.go()

@@ -3,6 +3,7 @@
 from threading import Event
 
 import pytest
+from tests.waiting import PATIENCE_SECONDS
 
 from barograph.domain.errors import ConfigurationError
 from barograph.domain.period import Period
@@ -67,7 +68,7 @@ def test_it_sends_as_time_goes(core, demo, monkeypatch):
     later, told = core.clock.now + HOUR, Event()
     core.live.subscribe(lambda _, batch: told.set() if later in list(batch.times) else None)
     core.clock.now = later
-    assert told.wait(60)
+    assert told.wait(PATIENCE_SECONDS)
     mast = core.registry.series_of(core.registry.device("weather-mast").id)["pressure"]
     assert core.latest.seen([mast]) == later
 

@@ -2,6 +2,8 @@
 
 from threading import Event
 
+from tests.waiting import PATIENCE_SECONDS
+
 from barograph.domain.errors import Unavailable
 from barograph.services.housekeeping import Chore, Housekeeping
 
@@ -17,7 +19,7 @@ def test_a_chore_with_more_to_do_goes_on_at_once_and_then_rests():
 
     house = Housekeeping([Chore("work", work, 0.01), Chore("never", lambda: 1 / 0, 1000)])
     house.start()
-    assert done.wait(60)
+    assert done.wait(PATIENCE_SECONDS)
     house.close()
 
 
@@ -39,7 +41,7 @@ def test_a_chore_that_fails_is_tried_again_and_hinders_no_other():
 
     house = Housekeeping([Chore("fails", fails, 0.01), Chore("works", works, 0.01)])
     house.start()
-    assert other.wait(60)
+    assert other.wait(PATIENCE_SECONDS)
     house.close()
 
 

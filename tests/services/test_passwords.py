@@ -4,6 +4,7 @@ from threading import Event, Thread
 
 import argon2
 import pytest
+from tests.waiting import PATIENCE_SECONDS
 
 from barograph.domain.errors import InvalidInput, Overloaded
 from barograph.domain.limits import Limits
@@ -100,7 +101,7 @@ def test_beyond_the_bound_hashing_is_refused_at_once_and_works_again_after():
     start = Event()
 
     def hash_one():
-        start.wait(60)
+        start.wait(PATIENCE_SECONDS)
         try:
             done.append(passwords.hash(GOOD))
         except Overloaded as error:

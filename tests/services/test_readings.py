@@ -2,6 +2,7 @@ from threading import Event, Thread
 
 import pandas as pd
 import pytest
+from tests.waiting import PATIENCE_SECONDS
 
 from barograph.codecs.rows import rows
 from barograph.domain.batch import Batch
@@ -195,7 +196,7 @@ def test_a_reading_that_is_deleted_before_its_commit_is_told_is_not_the_newest(c
 
     def tell(batch):
         committed.set()
-        assert deleted.wait(60)
+        assert deleted.wait(PATIENCE_SECONDS)
         core.latest.update(batch)
         told.set()
 
@@ -220,7 +221,7 @@ def test_a_reading_that_is_deleted_before_its_commit_is_told_is_not_the_newest(c
     late = T0 + 60 * SECOND
     sending = Thread(target=writer.write, args=[Batch.of([(series, late, 1.0)])])
     sending.start()
-    assert committed.wait(60)
+    assert committed.wait(PATIENCE_SECONDS)
     assert readings.delete(OPERATOR, device.id, {"start_time": late}) == 1
     sending.join()
     assert core.latest.of_series([series])[series].time == T0 + 9 * SECOND

@@ -6,7 +6,7 @@ from threading import Lock
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.waiting import until
+from tests.waiting import PATIENCE_SECONDS, until
 
 from barograph.domain.batch import Batch
 from barograph.domain.errors import Unavailable
@@ -136,12 +136,12 @@ def test_what_waits_is_sent_before_the_end(table):
 def test_who_needs_readings_that_another_process_told_gets_them_from_the_relay(buses, table):
     ((_, payload),) = encode(of(1))
     table.send([(1, payload)] * 3)
-    buses[1].reach(103).result(30)
+    buses[1].reach(103).result(PATIENCE_SECONDS)
     assert [number for number, _ in buses[1].since(101)] == [101, 102]
 
 
 def test_what_the_relay_does_not_have_is_not_waited_for(buses):
-    buses[1].reach(10**15).result(30)
+    buses[1].reach(10**15).result(PATIENCE_SECONDS)
     assert buses[1].sequence == 100
 
 
@@ -153,7 +153,7 @@ def test_a_relay_that_is_away_is_asked_again(buses, table, caplog):
     ((_, payload),) = encode(of(1))
     table.rows.append(Relayed(100, 1, payload))
     table.away = False
-    reached.result(30)
+    reached.result(PATIENCE_SECONDS)
     assert buses[1].sequence == 101
 
 

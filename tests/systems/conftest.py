@@ -11,6 +11,7 @@ from itertools import count
 import httpx
 import pytest
 from paho.mqtt import publish
+from tests.waiting import PATIENCE_SECONDS
 
 PASSWORD = "a barograph draws 1"
 _numbers = count(1)
@@ -41,7 +42,7 @@ class Server:
             except (OSError, ValueError, httpx.TransportError):
                 time.sleep(0.02)
             else:
-                self.client = httpx.Client(base_url=self.url, timeout=60)
+                self.client = httpx.Client(base_url=self.url, timeout=PATIENCE_SECONDS)
                 return
         self.process.kill()
         raise AssertionError(f"the server did not start:\n{self.log.read_text()}")
@@ -58,7 +59,7 @@ class Server:
         self.process.send_signal(signal.SIGINT)
 
     def ended(self):
-        assert self.process.wait(60) == 0, self.log.read_text()
+        assert self.process.wait(PATIENCE_SECONDS) == 0, self.log.read_text()
 
 
 class Api:

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 from tests.databases import on_every_database
+from tests.waiting import PATIENCE_SECONDS
 
 pytestmark = on_every_database
 
@@ -239,7 +240,9 @@ def test_paths_of_others_are_never_parameters(client):
 
 
 def test_a_question_about_the_whole_server_is_no_parameter(client):
-    connection = http.client.HTTPConnection(client.base_url.host, client.base_url.port, timeout=20)
+    connection = http.client.HTTPConnection(
+        client.base_url.host, client.base_url.port, timeout=PATIENCE_SECONDS
+    )
     connection.request("OPTIONS", "*")
     assert connection.getresponse().status == 404
     connection.close()

@@ -5,6 +5,7 @@ import time
 import pytest
 from sqlalchemy import create_engine, text
 from tests.databases import on_every_database
+from tests.waiting import PATIENCE_SECONDS
 
 from barograph.domain.time import from_text
 from barograph.stores.catalog.address import read_url
@@ -205,7 +206,7 @@ def test_each_summary_also_runs_later(client, fleet, path):
     later = client.get(path, params={**question, "async": "true"}, headers=credential)
     assert later.status_code == 202
     assert set(later.json()) == {"job_id", "status_url"}
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         job = client.get(later.json()["status_url"], headers=credential).json()
         if job["status"] not in {"queued", "running"} or time.monotonic() > deadline:

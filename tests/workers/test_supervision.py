@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
-from tests.waiting import until
+from tests.waiting import PATIENCE_SECONDS, until
 from tests.workers.conftest import workers
 from tests.workers.test_agreement import make_device, ok, write
 
@@ -46,7 +46,7 @@ def test_a_killed_process_is_replaced_and_loses_nothing_acknowledged(server):
     acknowledged, numbers, over = [], itertools.count(), []
 
     def send(_):
-        with httpx.Client(base_url=server.url, timeout=60) as client:
+        with httpx.Client(base_url=server.url, timeout=PATIENCE_SECONDS) as client:
             while not over:
                 n = next(numbers)
                 try:

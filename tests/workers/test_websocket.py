@@ -51,7 +51,7 @@ def test_a_connection_to_any_process_is_served(server, pair, number):
     message = encode(p.Publish(f"devices/{device['key']}/x", b"7", 1, packet_id=1), p.V5)
     url = server.url.replace("http://", "ws://") + "/mqtt"
     with connect(
-        url, sock=opened_to(server, number), subprotocols=["mqtt"], open_timeout=60
+        url, sock=opened_to(server, number), subprotocols=["mqtt"], open_timeout=PATIENCE_SECONDS
     ) as line:
         line.send(hello)
         assert line.recv(PATIENCE_SECONDS)[3] == 0  # CONNACK
@@ -101,7 +101,9 @@ def test_connections_wait_for_the_process_that_serves_mqtt(tmp_path):
         first, _ = children(server)
         os.kill(first, signal.SIGKILL)
         url = server.url.replace("http://", "ws://") + "/mqtt"
-        with connect(url, sock=waiting, subprotocols=["mqtt"], open_timeout=60) as line:
+        with connect(
+            url, sock=waiting, subprotocols=["mqtt"], open_timeout=PATIENCE_SECONDS
+        ) as line:
             line.send(encode(p.Connect(p.V5, "", True, 0, username=server.token), p.V5))
             assert line.recv(PATIENCE_SECONDS)[3] == 0
 

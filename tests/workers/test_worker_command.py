@@ -9,7 +9,7 @@ import time
 import pytest
 from sqlalchemy import create_engine, text
 from tests.jobs.conftest import PrivateRedis, broker_url
-from tests.waiting import until
+from tests.waiting import PATIENCE_SECONDS, until
 from tests.workers.conftest import workers
 from tests.workers.test_agreement import make_device, ok, write
 
@@ -67,7 +67,7 @@ def test_a_worker_runs_what_any_process_of_the_server_was_asked(tmp_path, broker
             assert answer["status"] == "done", answer
             assert answer["result"]["metrics"]["x"]["count"] == 4
         worker.send_signal(signal.SIGTERM)
-        assert worker.wait(60) == 0
+        assert worker.wait(PATIENCE_SECONDS) == 0
         for client in pair:
             client.close()
 
@@ -96,7 +96,7 @@ def test_a_worker_makes_the_report_that_is_due_and_any_process_gives_it_out(tmp_
             assert table.splitlines()[1].endswith(",4,3.0")
             assert client.get(f"/api/reports/{report['id']}/pdf").content.startswith(b"%PDF")
         worker.send_signal(signal.SIGTERM)
-        assert worker.wait(60) == 0
+        assert worker.wait(PATIENCE_SECONDS) == 0
         for client in pair:
             client.close()
 

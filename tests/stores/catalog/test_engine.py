@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from sqlalchemy import text, update
+from tests.waiting import PATIENCE_SECONDS
 
 from barograph.domain.errors import Conflict, StorageFull
 from barograph.stores.catalog.address import read_url
@@ -34,7 +35,7 @@ def test_of_two_transactions_that_lock_each_other_out_both_are_done_in_the_end(c
                 counted = {"created_time": users.c.created_time + 1}
                 tx.execute(update(users).where(users.c.id == user_id).values(counted))
                 with contextlib.suppress(threading.BrokenBarrierError):
-                    both_hold_one.wait(timeout=60)
+                    both_hold_one.wait(timeout=PATIENCE_SECONDS)
                 both_hold_one.abort()
 
         database.write(work)

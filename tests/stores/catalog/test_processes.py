@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+from tests.waiting import PATIENCE_SECONDS
 
 from barograph.stores.catalog.catalog import SqlCatalog
 
@@ -32,7 +33,9 @@ catalog.close()
 
 def test_processes_write_to_one_new_catalog_at_once(sqlite_url):
     writers = [child(WRITER, sqlite_url, name) for name in ("a", "b", "c")]
-    assert [(writer.wait(60), writer.stdout.close()) for writer in writers] == [(0, None)] * 3
+    assert [(writer.wait(PATIENCE_SECONDS), writer.stdout.close()) for writer in writers] == [
+        (0, None)
+    ] * 3
     with contextlib.closing(SqlCatalog(sqlite_url)) as catalog:
         keys = {device.key for device in catalog.devices.all()}
         assert keys == {f"{name}-{number}" for name in "abc" for number in range(60)}
@@ -88,7 +91,7 @@ def test_what_was_created_is_there_after_the_process_was_killed(sqlite_url):
     doomed.send_signal(signal.SIGKILL)
     told += [int(line) for line in doomed.stdout]
     doomed.stdout.close()
-    assert doomed.wait(60) == -signal.SIGKILL
+    assert doomed.wait(PATIENCE_SECONDS) == -signal.SIGKILL
     with contextlib.closing(SqlCatalog(sqlite_url)) as catalog:
         kept = [user.id for user in catalog.users.list(limit=100_000).items]
         assert kept[: len(told)] == told

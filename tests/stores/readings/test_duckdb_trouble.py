@@ -6,6 +6,7 @@ from threading import Barrier, Event, Thread
 
 import numpy as np
 import pytest
+from tests.waiting import PATIENCE_SECONDS
 
 from barograph.domain.batch import Batch
 from barograph.domain.errors import Unavailable
@@ -67,7 +68,7 @@ def test_a_defect_while_readings_are_applied_does_not_end_the_applying(store, mo
     monkeypatch.setattr(store._engine, "apply", defective)
     store.append(Batch.of([(1, 10, 1.0)]))
     with store._state:
-        assert store._state.wait_for(lambda: not store._backlog, 60)
+        assert store._state.wait_for(lambda: not store._backlog, PATIENCE_SECONDS)
     assert failures
     assert store._engine.census.counts() == {1: 1}
 
@@ -78,14 +79,14 @@ def test_a_backup_that_takes_long_keeps_no_sender_waiting(tmp_path, monkeypatch)
 
     def slow(target):
         copying.set()
-        assert go.wait(60)
+        assert go.wait(PATIENCE_SECONDS)
         copy(target)
 
     monkeypatch.setattr(store._engine, "copy", slow)
     backup = Thread(target=store.backup, args=(tmp_path / "copy",))
     backup.start()
     try:
-        assert copying.wait(60)
+        assert copying.wait(PATIENCE_SECONDS)
         for n in range(20):
             store.append(Batch(np.ones(500, np.int64), np.arange(500) + 500 * n, np.ones(500)))
     finally:

@@ -4,13 +4,16 @@ import json
 
 import httpx
 import pytest
+from tests.waiting import PATIENCE_SECONDS
 
 
 @pytest.fixture(scope="module")
 def board(server):
     """A dashboard of two devices; the second panel shows all metrics of the first."""
     for key in ("kitchen", "attic"):
-        httpx.post(f"{server.url}/api/devices", json={"name": key, "key": key}, timeout=60)
+        httpx.post(
+            f"{server.url}/api/devices", json={"name": key, "key": key}, timeout=PATIENCE_SECONDS
+        )
     panels = [
         {"kind": "stat", "question": {"devices": ["kitchen"], "metrics": ["temp*"]}},
         {"kind": "table", "question": {"devices": ["kitchen"]}},
@@ -18,19 +21,23 @@ def board(server):
         {"kind": "text", "text": "Note"},
     ]
     made = httpx.post(
-        f"{server.url}/api/dashboards", json={"name": "House", "panels": panels}, timeout=60
+        f"{server.url}/api/dashboards",
+        json={"name": "House", "panels": panels},
+        timeout=PATIENCE_SECONDS,
     )
     return made.json()["id"]
 
 
 def _told(server, path, *readings):
     """The panels that the first event names after these readings came."""
-    with httpx.stream("GET", f"{server.url}{path}", timeout=60) as answer:
+    with httpx.stream("GET", f"{server.url}{path}", timeout=PATIENCE_SECONDS) as answer:
         assert answer.headers["content-type"].startswith("text/event-stream")
         lines = answer.iter_lines()
         assert next(lines).startswith("retry:")
         for key, reading in readings:
-            httpx.post(f"{server.url}/api/devices/{key}/data", json=reading, timeout=60)
+            httpx.post(
+                f"{server.url}/api/devices/{key}/data", json=reading, timeout=PATIENCE_SECONDS
+            )
         return next(json.loads(line[6:]) for line in lines if line.startswith("data: "))
 
 
@@ -43,9 +50,13 @@ def test_only_the_panels_that_show_the_series_are_told(server, board):
 
 def test_who_comes_by_a_link_is_told_as_well_until_it_is_revoked(server, board):
     link = httpx.post(
-        f"{server.url}/api/dashboards/{board}/links", json={"name": "wall"}, timeout=60
+        f"{server.url}/api/dashboards/{board}/links",
+        json={"name": "wall"},
+        timeout=PATIENCE_SECONDS,
     ).json()
     path = f"{link['path']}/live"
     assert _told(server, path, ("attic", {"humidity": 51})) == [2]
-    httpx.delete(f"{server.url}/api/dashboards/{board}/links/{link['id']}", timeout=60)
-    assert httpx.get(f"{server.url}{path}", timeout=60).status_code == 404
+    httpx.delete(
+        f"{server.url}/api/dashboards/{board}/links/{link['id']}", timeout=PATIENCE_SECONDS
+    )
+    assert httpx.get(f"{server.url}{path}", timeout=PATIENCE_SECONDS).status_code == 404

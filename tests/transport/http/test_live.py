@@ -8,6 +8,7 @@ from concurrent.futures import Future
 from hashlib import sha256
 
 import pytest
+from tests.waiting import PATIENCE_SECONDS
 
 from barograph.domain.batch import Batch
 from barograph.domain.errors import Overloaded
@@ -68,7 +69,7 @@ class Watcher:
     async def events(self, count):
         """The next `count` events as (id, event, data)."""
         found = []
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while len(found) < count:
                 while "\n\n" not in self._text:
                     message = await self._sent.get()
@@ -393,7 +394,7 @@ def test_stopping_the_server_ends_the_streams(watch, headers, application):
     async def main(begin):
         watcher = await begin(headers=headers)
         application.streams.close()
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             await watcher.task
         late = Watcher(application, headers=headers)
         assert (await late.begin()).status == 503
@@ -407,7 +408,7 @@ def test_a_stream_ends_soon_after_its_token_is_revoked(watch, headers, core, app
     async def main(begin):
         watcher = await begin(headers=headers)
         core.registry.drop_user(core.registry.principal(digest_of(headers)).user_id)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             await watcher.task
 
     watch(main)

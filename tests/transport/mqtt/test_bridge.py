@@ -9,7 +9,7 @@ import socket
 import threading
 
 import pytest
-from tests.waiting import until
+from tests.waiting import PATIENCE_SECONDS, until
 
 from barograph.domain.user import OPERATOR
 from barograph.mqtt import DUP
@@ -29,7 +29,6 @@ from barograph.transport.mqtt.bridge_state import BridgeState
 from barograph.transport.mqtt.broker_address import BrokerAddress
 from barograph.transport.mqtt.topics import Template, Topics
 
-PATIENCE = 60
 START = 1_750_000_000
 
 
@@ -182,7 +181,7 @@ class Broker:
 
     def __init__(self):
         self.socket = socket.create_server(("127.0.0.1", 0))
-        self.socket.settimeout(PATIENCE)
+        self.socket.settimeout(PATIENCE_SECONDS)
         self.port = self.socket.getsockname()[1]
         self.links = []
 
@@ -218,7 +217,7 @@ class Link:
 
     def __init__(self, connected):
         self.socket = connected
-        self.socket.settimeout(PATIENCE)
+        self.socket.settimeout(PATIENCE_SECONDS)
         self.version = p.V5
         self._framing, self._inbox = Framing(), queue.Queue()
 
@@ -276,7 +275,7 @@ class Link:
         except TimeoutError:
             return True
         finally:
-            self.socket.settimeout(PATIENCE)
+            self.socket.settimeout(PATIENCE_SECONDS)
 
 
 @pytest.fixture
@@ -329,7 +328,7 @@ class Running:
         with contextlib.suppress(RuntimeError):  # the loop is closed
             self._loop.call_soon_threadsafe(self.bridge.stop)
         if wait:
-            self._thread.join(PATIENCE)
+            self._thread.join(PATIENCE_SECONDS)
             assert not self._thread.is_alive()
 
     def until(self, trouble):
@@ -718,7 +717,7 @@ class TestReadings:
             while sent < 40 << 20:
                 sent += link.socket.send(packet[sent % len(packet) :])
         assert sent < 40 << 20
-        link.socket.settimeout(PATIENCE)
+        link.socket.settimeout(PATIENCE_SECONDS)
         gate.open.set()
         link.socket.sendall(packet[sent % len(packet) :])
         link.publish("devices/device-1/x", timed(1, at=1), 2)

@@ -6,7 +6,7 @@ import socket
 import threading
 
 import pytest
-from tests.waiting import until
+from tests.waiting import PATIENCE_SECONDS, until
 
 from barograph.mqtt import packets as p
 from barograph.mqtt.decode import decode
@@ -24,7 +24,7 @@ class Client:
 
     def __init__(self, port, version=p.V5):
         self.socket = socket.create_connection(("127.0.0.1", port))
-        self.socket.settimeout(60)
+        self.socket.settimeout(PATIENCE_SECONDS)
         self.version = version
         self._framing, self._inbox = Framing(), []
         self.send(p.Connect(version, "", True, 0))
@@ -56,7 +56,7 @@ class Client:
         except TimeoutError:
             return True
         finally:
-            self.socket.settimeout(60)
+            self.socket.settimeout(PATIENCE_SECONDS)
 
 
 @pytest.fixture
@@ -164,7 +164,9 @@ def test_a_stop_commits_and_acknowledges_what_came_in(core, gate, listening):
 @pytest.mark.parametrize("data", [b"GET / HTTP/1.1\r\n\r\n", b"\x10\xff\xff\xff\x7f", b"\x30\x00"])
 def test_what_is_not_connect_ends_the_connection(core, listening, data):
     listening()
-    with socket.create_connection(("127.0.0.1", listening.port), timeout=20) as stranger:
+    with socket.create_connection(
+        ("127.0.0.1", listening.port), timeout=PATIENCE_SECONDS
+    ) as stranger:
         stranger.sendall(data)
         while stranger.recv(100):
             pass
@@ -191,7 +193,7 @@ def test_a_flood_is_not_read_beyond_its_bound_while_others_are_served(core, gate
             while sent < 64 << 20:
                 sent += flood.socket.send(packet * 64)
         accepted[flood] = sent
-        flood.socket.settimeout(60)
+        flood.socket.settimeout(PATIENCE_SECONDS)
     # What the kernel holds of both sides comes on top of what the server took.
     assert all(sent < 64 << 20 for sent in accepted.values()), accepted
     other = listening()
