@@ -4,13 +4,20 @@ A running server keeps a file beside its data that only its user can read: its a
 token that makes the bearer the local operator for as long as that server runs.
 """
 
+import contextlib
 import json
+import logging
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event, Thread
 from types import TracebackType
 
+logger = logging.getLogger(__name__)
+
 FILE = "server.json"
+
+_RETRY_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +31,10 @@ class Running:
 
 
 class Announcement:
-    """Keeps the file while the server runs."""
+    """Keeps the file while the server runs.
+
+    On a full disk the server runs all the same, and the file comes once there is room.
+    """
 
     def __init__(
         self,
@@ -35,6 +45,8 @@ class Announcement:
         mqtt_tls_port: int | None = None,
     ) -> None:
         self._path = data_dir / FILE
+        self._ended = Event()
+        self._trying: Thread | None = None
         self._content = json.dumps(
             {
                 "url": url,
@@ -46,10 +58,31 @@ class Announcement:
         )
 
     def __enter__(self) -> None:
+        try:
+            self._write()
+        except OSError as error:
+            logger.warning(
+                "other commands cannot find this server yet: %s; it is tried again", error
+            )
+            self._trying = Thread(target=self._try_again, name="announcement", daemon=True)
+            self._trying.start()
+
+    def _write(self) -> None:
         self._path.unlink(missing_ok=True)
         descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(self._content)
+        try:
+            with os.fdopen(descriptor, "w") as file:
+                file.write(self._content)
+        except OSError as error:
+            self._path.unlink(missing_ok=True)
+            error.filename = str(self._path)
+            raise
+
+    def _try_again(self) -> None:
+        while not self._ended.wait(_RETRY_SECONDS):
+            with contextlib.suppress(OSError):
+                self._write()
+                return
 
     def __exit__(
         self,
@@ -57,6 +90,9 @@ class Announcement:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self._ended.set()
+        if self._trying is not None:
+            self._trying.join()
         self._path.unlink(missing_ok=True)
 
 

@@ -208,7 +208,7 @@ class Database:
 
 
 _CHECKS = {
-    "sqlite": "check that its disk is there and writable, that the file is one of Barograph's, "
+    "sqlite": "check that its disk is there, writable and not full, that the file is one of Barograph's, "
     "and that no other program keeps it locked",
     "server": "check that the database server runs and can be reached, that its address, user and "
     "password are right, and that the user may use the tables",
