@@ -26,7 +26,7 @@ run: $(VENV)/.run ## Set up and start the server; the dashboard is at http://loc
 	$(BIN)/barograph serve $(ARGS)
 
 test: $(VENV)/.dev ## Set up and run every test (ARGS="-k writer" …)
-	$(BIN)/pytest -n auto --dist loadfile $(ARGS)
+	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(VENV)/.dev ## Format, lint, types, layers
 	$(BIN)/ruff format --check

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from datetime import UTC
+from pathlib import Path
 from types import SimpleNamespace
 
 import httpx
@@ -56,6 +57,32 @@ from barograph.transport.reports.forms import RENDERERS
 # How long an example takes says nothing on a machine that others use as well.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
+
+TESTS = Path(__file__).parent
+LONG = (
+    "acceptance/test_openapi.py",
+    "acceptance/test_mqtt.py",
+    "acceptance/test_bridge.py",
+    "browser/test_dashboard.py",
+    "browser/test_dashboards.py",
+    "browser/test_device.py",
+    "bench/test_bench.py",
+    "stores/readings/test_conformance_random.py",
+    "browser/test_people.py",
+    "acceptance/test_durability.py",
+    "workers/test_worker_command.py",
+    "acceptance/test_databases_that_fail.py",
+)
+"""The files that take longest, the longest first."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config, items):
+    """Where processes share the files, begin with those that take long: all end together then."""
+    if hasattr(config, "workerinput"):
+        places = {TESTS / name: place for place, name in enumerate(LONG)}
+        assert all(path.exists() for path in places)
+        items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
 class SetClock:
