@@ -74,7 +74,7 @@ def router(
         pages.include_router(newest.router(site, visits, options))
     pages.include_router(_static_files(site))
     pages.include_router(mqtt_docs.router(site, visits, options, describe_mqtt))
-    pages.include_router(api_docs.router(options))
+    pages.include_router(api_docs.router(site, options))
     _anything_else(site, pages)
     return pages
 
