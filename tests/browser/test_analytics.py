@@ -70,6 +70,7 @@ def test_a_long_question_runs_in_the_background_and_waits_with_its_answer(server
     page.wait_for_url("**/ui/analytics/jobs/*")
     expect(page.locator("#answer tbody tr")).to_have_count(2)
     expect(page.locator("#jobs")).to_contain_text("done")
+    expect(page.locator("#jobs li").first).to_contain_text("Kitchen")
     page.goto(f"{server.url}/ui/analytics")
     page.locator("#jobs a").first.click()
     expect(page.locator("#answer tbody tr")).to_have_count(2)

@@ -6,7 +6,9 @@ from importlib.resources import files
 import pytest
 from babel.messages.extract import extract_from_dir
 
+from barograph.domain.time import DAY, HOUR
 from barograph.domain.user import OPERATOR
+from barograph.services.schedules import Wanted
 from barograph.transport.web.language import choose_language, load_languages
 from barograph.transport.web.static_files import StaticFiles
 
@@ -86,6 +88,16 @@ def test_an_address_that_no_page_has_is_a_page_of_our_own(browser):
     answer = browser.get("/ui/nowhere/at-all")
     assert answer.status_code == 404
     assert "No page has this address." in answer.text
+
+
+def test_a_page_that_says_no_leaves_the_navigation_to_those_who_have_one(browser, stranger):
+    for path in ("/ui/devices/404", "/ui/nowhere", "/docs/mqtt"):
+        assert 'href="/ui/analytics"' in browser.get(path).text
+        assert 'href="/ui/analytics"' not in stranger.get(path).text
+
+
+def test_no_answer_of_an_error_replaces_the_token_of_open_forms(browser):
+    assert "set-cookie" not in browser.get("/ui/nowhere").headers
 
 
 def test_a_defect_is_told_on_a_page_whose_number_is_in_the_log(browser, core, caplog, greenhouse):
@@ -194,4 +206,34 @@ def test_the_log_reads_as_people_write(browser, core):
         {"t": {"unit": "°C", "low": None}, "enabled": True, "to": [], "names": ["a", "b"]},
     )
     page = browser.get("/ui/people/audit").text
-    assert "t: unit °C, low –, enabled: true, names: a, b" in page
+    assert "t: unit °C, low –, enabled: yes, names: a, b" in page
+
+
+def test_the_log_is_in_the_reader_s_language(browser, core):
+    core.accounts.audit.note(
+        OPERATOR,
+        "user.create",
+        "boris",
+        7,
+        {"role": "member", "enabled": False, "cron": "0 6 * * 1"},
+    )
+    page = browser.get("/ui/people/audit", accept_language="ru").text
+    assert "роль: участник, включено: нет, cron: 0 6 * * 1" in page
+
+
+def test_buckets_of_days_have_dates_and_shorter_ones_the_time_of_day_too(browser, core, write):
+    device, _ = core.devices.create(OPERATOR, "Mast", key="mast")
+    write(device, [(day * DAY + HOUR, {"x": 1.0}) for day in (10, 11)])
+    asked = f"/ui/analytics?devices={device.id}&start_time=1970-01-10&end_time=1970-01-20&tz=UTC&interval="
+    by_day, by_hour = (browser.get(asked + interval).text for interval in ("1d", "1h"))
+    assert ">11 Jan 1970</time>" in by_day
+    assert ">11 Jan 1970 01:00:00</time>" in by_hour
+
+
+def test_a_schedule_says_its_zone_where_it_is_another_than_the_reader_s(browser, core):
+    for name, zone in (("Here", "UTC"), ("Far", "Asia/Tokyo")):
+        question = {"devices": [], "period": "yesterday", "tz": zone}
+        core.schedules.create(OPERATOR, Wanted(name, question, "0 6 * * 1"))
+    page = browser.get("/ui/reports").text
+    assert page.count("Asia/Tokyo") == 1
+    assert ">UTC<" not in page

@@ -1,6 +1,8 @@
 """Questions asked in a form: answered as chart and table, at once or as a job, and kept."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import time, tzinfo
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Form, Request
@@ -9,8 +11,8 @@ from starlette.datastructures import FormData
 
 from barograph.domain.errors import BarographError
 from barograph.domain.job import ENDED, Job
-from barograph.domain.statistic import Statistic
-from barograph.domain.time import parse_moment
+from barograph.domain.time import parse_moment, to_datetime
+from barograph.domain.user import require_device
 from barograph.services.core import Core
 from barograph.transport.web.answers import LINES_MAX, Asked, parts
 from barograph.transport.web.asking import (
@@ -172,7 +174,7 @@ def _page(
             (saved, address_of(saved.question)) for saved in core.dashboards.questions(visit.asker)
         ],
         address=address_of(question),
-        jobs=jobs[:_JOBS],
+        jobs=[(one, _about(core, visit, one)) for one in jobs[:_JOBS]],
         job=job,
         job_text=STATUS_TEXT,
         ended=ENDED,
@@ -185,6 +187,18 @@ def _page(
         if answer is not None and visit.may_create and not question.get("user")
         else [],
     )
+
+
+def _about(core: Core, visit: Visit, job: Job) -> str:
+    """The devices and metrics of the job's question, as far as the visitor sees them."""
+    question = job.question["question"]
+    names = []
+    for ref in question.get("devices") or ():
+        with suppress(BarographError):
+            names.append(require_device(visit.asker, core.registry.device(ref)).name)
+    metrics = question.get("metrics") or ()
+    said = (names, [metrics] if isinstance(metrics, str) else metrics)
+    return " · ".join(", ".join(part) for part in said if part)
 
 
 def _answer(core: Core, visit: Visit, question: Mapping[str, Any]) -> dict[str, Any]:
@@ -248,11 +262,11 @@ def _table(asked: Asked, answers: Sequence[Mapping[str, Any]]) -> dict[str, Any]
         "names": names,
         "buckets": asked.question.interval is not None,
         "zone": asked.question.zone,
-        "units": _has_units(names),
+        "by_days": _by_days([row["start"] for row in rows], asked.question.zone),
     }
 
 
-def _has_units(names: Sequence[str]) -> frozenset[str]:
-    """The statistics whose values have the metric's unit."""
-    without = {"count", "distinct", "rate", "integral"}
-    return frozenset(name for name in names if Statistic.parse(name).text not in without)
+def _by_days(starts: Sequence[int | None], zone: tzinfo) -> bool:
+    """Whether the buckets begin at midnight, all of them, so that their dates say everything."""
+    several = {start for start in starts if start is not None}
+    return len(several) > 1 and all(to_datetime(one, zone).time() == time.min for one in several)

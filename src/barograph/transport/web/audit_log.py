@@ -13,6 +13,7 @@ from barograph.domain.period import Period
 from barograph.domain.time import DAY
 from barograph.services.audit import KINDS, OPERATOR_NAME, STRANGER_NAME
 from barograph.transport.web.language import marked
+from barograph.transport.web.people import ROLE_TEXT
 from barograph.transport.web.session import Visits
 from barograph.transport.web.site import Site, Visit
 
@@ -66,6 +67,30 @@ _ACTION_TEXT = {
     "system.delete_backup": marked("deleted the backup"),
     "system.backup": marked("made the backup"),
 }
+_DETAIL_TEXT = {
+    "access": marked("access"),
+    "before": marked("before"),
+    "command": marked("command"),
+    "email": marked("e-mail"),
+    "enabled": marked("enabled"),
+    "key": marked("key"),
+    "kind": marked("kind"),
+    "link": marked("link"),
+    "metrics": marked("metrics"),
+    "name": marked("name"),
+    "owner": marked("owner"),
+    "readings": marked("readings"),
+    "role": marked("role"),
+    "to": marked("sent to"),
+    "user": marked("user"),
+}
+_WORDS: Mapping[tuple[str, str | bool], str] = {
+    ("access", "read"): marked("read only"),
+    ("access", "write"): marked("read and write"),
+    ("enabled", True): marked("yes"),
+    ("enabled", False): marked("no"),
+    **{("role", role): text for role, text in ROLE_TEXT.items()},
+}
 _ACTORS = {OPERATOR_NAME: marked("local operator"), STRANGER_NAME: marked("(nobody)")}
 _PERIODS = {
     "": (marked("any time"), None),
@@ -85,17 +110,20 @@ class _LogLine:
     detail: str
 
 
-def _line(entry: AuditEntry) -> _LogLine:
+def _line(visit: Visit, entry: AuditEntry) -> _LogLine:
     detail = ", ".join(
-        f"{name}: {_short(value)}" for name, value in entry.detail.items() if value not in ([], {})
+        f"{visit.text(_DETAIL_TEXT.get(name, name))}: {_short(visit, name, value)}"
+        for name, value in entry.detail.items()
+        if value not in ([], {})
     )
     return _LogLine(
         entry, _ACTORS.get(entry.actor, ""), _ACTION_TEXT.get(entry.action, entry.action), detail
     )
 
 
-def _short(value: object) -> str:
-    text = _plain(value)
+def _short(visit: Visit, name: str, value: object) -> str:
+    word = _WORDS.get((name, value)) if isinstance(value, str | bool) else None
+    text = _plain(value) if word is None else visit.text(word)
     return text if len(text) <= 80 else text[:79] + "…"
 
 
@@ -137,7 +165,7 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
         asked = {"actor": actor, "kind": kind, "search": search, "since": since}
         return visit.page(
             "audit.html",
-            lines=[_line(entry) for entry in found.items],
+            lines=[_line(visit, entry) for entry in found.items],
             total=found.total,
             asked=asked,
             kinds=_KIND_TEXT,

@@ -32,7 +32,7 @@ def router(
         return Response(content, media_type="application/json")
 
     @pages.get("/docs/mqtt")
-    def page(visit: Annotated[Visit, Depends(visits.anyone)]) -> Response:
+    def page(visit: Annotated[Visit, Depends(visits.known_or_not)]) -> Response:
         described = document(visit.base_url)
         return visit.page(
             "mqtt_docs.html",

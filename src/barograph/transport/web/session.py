@@ -36,6 +36,13 @@ class Visits:
             raise Forbidden("a device's token reads and writes its own device only")
         return self._visit(request, principal)
 
+    async def known_or_not(self, request: Request) -> Visit:
+        """A visit that needs no credential; who has one keeps the navigation."""
+        try:
+            return await self.known(request)
+        except (Unauthenticated, Forbidden):
+            return self._visit(request, None)
+
     async def sending(
         self,
         request: Request,

@@ -4,6 +4,7 @@ import gzip
 import logging
 import secrets
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import tzinfo
 from functools import cached_property
@@ -197,6 +198,8 @@ class Visit:
     @property
     def place(self) -> str:
         """The name of the part of the site that this page is in."""
+        if self.path.startswith("/docs"):
+            return "docs"
         _, _, rest = self.path.partition("/ui/")
         return rest.partition("/")[0] or "devices"
 
@@ -386,6 +389,15 @@ def _defect_page(site: Site, request: Request, number: str) -> HTMLResponse:
 
 
 def _visit_of(site: Site, request: Request) -> Visit:
-    """A visit of nobody in particular."""
+    """A visit of whoever it is; of nobody in particular where that cannot be told."""
+    access: Access = request.app.state.access
+    principal, user = None, None
+    with suppress(BarographError):
+        found = access.principal(request.scope)
+        user = None if found.user_id is None else site.core.registry.user(found.user_id)
+        if found.kind == "operator" or user is not None:
+            principal = found
     language, theme, zone = preferences(site, request)
-    return Visit(site, request, language, theme, zone, site.core.clock(), None, None, csrf="")
+    # No new token: another site's request comes without the cookie, and must not replace it.
+    csrf = request.cookies.get(CSRF_COOKIE, "")
+    return Visit(site, request, language, theme, zone, site.core.clock(), principal, user, csrf)

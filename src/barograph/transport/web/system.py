@@ -15,7 +15,7 @@ from barograph.domain.errors import (
     Unavailable,
 )
 from barograph.domain.length import length_text, parse_length
-from barograph.domain.time import DAY
+from barograph.domain.time import DAY, MINUTE
 from barograph.services.retention import Effect
 from barograph.services.system import Notice, System
 from barograph.transport.web.chart import Course
@@ -26,10 +26,16 @@ from barograph.transport.web.session import Visits
 from barograph.transport.web.site import Site, Visit, status_of
 
 _METRICS_SHOWN = 100
+_SHOWN_MIN = 5 * MINUTE
 _LENGTHS = (0, 7 * DAY, 30 * DAY, 90 * DAY, 180 * DAY, 365 * DAY, 730 * DAY, 1825 * DAY)
 _AS_CONFIGURED = "configured"
 _OWN = "own"
-_UNITS = (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3))
+_UNITS = (
+    (marked("TB"), 1e12),
+    (marked("GB"), 1e9),
+    (marked("MB"), 1e6),
+    (marked("kB"), 1e3),
+)
 
 _WORDS: Mapping[str, str] = {
     "store_not_writable": marked(
@@ -76,7 +82,7 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any], system: Syste
         course = Course("")
         for time, rate in status.rates:
             course.add(time, rate, rate, rate)
-        start = status.rates[0][0] if status.rates else visit.now
+        start = min([visit.now - _SHOWN_MIN, *(time for time, _ in status.rates[:1])])
         line = Line(visit.text("Readings per second"), "", 1, course)
         return visit.page(
             "system.html",
@@ -180,5 +186,5 @@ def _words(visit: Visit, notice: Notice) -> str:
 def _bytes(visit: Visit, size: float) -> str:
     for unit, many in _UNITS:
         if size >= many:
-            return f"{visit.language.value(float(f'{size / many:.3g}'))} {unit}"
-    return f"{visit.language.value(float(size))} B"
+            return f"{visit.language.value(float(f'{size / many:.3g}'))} {visit.text(unit)}"
+    return f"{visit.language.value(float(size))} {visit.text(marked('B'))}"
