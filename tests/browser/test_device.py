@@ -196,3 +196,29 @@ def test_a_command_is_sent_and_its_state_follows(server, open_page):
     expect(page.locator("#exchange")).to_contain_text('{"relay": "on"}')
     expect(page.locator("#exchange .state")).to_have_text("waiting for the device")
     expect(field).to_have_value("")
+
+
+def test_the_labels_of_an_axis_are_told_apart_and_moments_are_written_as_the_server_does(
+    car, open_page
+):
+    page = open_page(car, locale="ru-RU", timezone_id="UTC")
+    ends = page.locator("[data-ends] time")
+    expect(page.locator("[data-drawn] canvas").first).to_be_visible()
+    moment = re.compile(r"^\d+ [а-я]+\.? \d{4} \d\d:\d\d:\d\d$")
+    expect(ends.first).to_have_text(moment)
+    expect(ends.last).to_have_text(moment)
+    labels = page.evaluate(
+        """async (ticks) => {
+          const address = document.querySelector('link[rel="modulepreload"][href*="format.js"]').href;
+          const { formatTicks } = await import(address);
+          return ticks.map((one) => formatTicks(one));
+        }""",
+        [[38.495, 38.5, 38.505], [0.25, 0.5], [-10, 0, 10], [181710.402, 181710.404], [2e9, 3e9]],
+    )
+    assert [[label.replace("\xa0", " ") for label in axis] for axis in labels] == [
+        ["38,495", "38,5", "38,505"],
+        ["0,25", "0,5"],
+        ["-10", "0", "10"],
+        ["181 710,4", "181 710,4"],
+        ["2.00e9", "3.00e9"],
+    ]

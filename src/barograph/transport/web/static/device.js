@@ -1,7 +1,7 @@
 // The chart of a device: one strip per metric over one period, like the pens on one drum.
 
 import { formatValue } from "./format.js";
-import { stripOptions, writer } from "./strip.js";
+import { moment, stripOptions } from "./strip.js";
 
 const { uPlot } = window;
 const section = document.getElementById("period");
@@ -363,10 +363,6 @@ function onOlder(event) {
 
 function chosen() {
   return new URLSearchParams(view.query).getAll("metric").map((metric) => ["metric", metric]);
-}
-
-function moment(seconds) {
-  return writer("moment").format(seconds * 1000);
 }
 
 function writeEnds() {

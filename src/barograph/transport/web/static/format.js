@@ -13,6 +13,15 @@ export function formatValue(value) {
   return writer(decimals(size)).format(value);
 }
 
+/** The labels of an axis: as many decimals as its steps have, so that no two labels are the same. */
+export function formatTicks(ticks) {
+  const step = Math.abs(ticks[1] - ticks[0]);
+  const places = [0, 1, 2, 3, 4, 5, 6].find((one) => Math.abs(step * 10 ** one - Math.round(step * 10 ** one)) < 1e-6 * step * 10 ** one);
+  const plain = ticks.every((tick) => Math.abs(tick) < 1e9) && step >= 1e-4;
+  const labels = places !== undefined && plain ? ticks.map((tick) => writer(places).format(tick + 0)) : [];
+  return labels.length && labels.every((label) => label.length <= 9) ? labels : ticks.map(formatValue);
+}
+
 const writers = [];
 
 /** Writes numbers with at most so many decimals; making one takes long. */

@@ -1,11 +1,10 @@
 // Charts of several lines: what the server drew, drawn anew so that it can be read with a pointer.
 
-import { formatValue } from "./format.js";
-import { colour, colours, timeLabels } from "./strip.js";
+import { formatTicks, formatValue } from "./format.js";
+import { colour, colours, moment, timeLabels } from "./strip.js";
 
 const { uPlot } = window;
 const root = document.documentElement;
-const locale = root.lang === "en" ? "en-GB" : root.lang;
 const drawn = new Map();
 
 /** Draw every chart in `within` that is not drawn yet. */
@@ -59,7 +58,7 @@ function draw(element) {
       scales: { x: { time: true, range: () => [start, end] }, y: { range: (self, least, greatest) => margins(least, greatest) } },
       axes: [
         { ...axis, size: 24, gap: 6, space: 80, values: timeLabels },
-        { ...axis, size: 56, gap: 6, space: 34, values: (self, ticks) => ticks.map(formatValue) },
+        { ...axis, size: 56, gap: 6, space: 34, values: (self, ticks) => formatTicks(ticks) },
       ],
       series,
       bands,
@@ -86,11 +85,7 @@ function read(plot, element, legend, means) {
     const value = inside ? nearest(plot.data[means[i]], idx) : null;
     item.querySelector("[data-value]").textContent = value === null ? "" : formatValue(value);
   });
-  element.querySelector("[data-time]").textContent = inside
-    ? new Date(plot.data[0][idx] * 1000).toLocaleString(locale, {
-        timeZone: root.dataset.zone, day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23",
-      })
-    : "";
+  element.querySelector("[data-time]").textContent = inside ? moment(plot.data[0][idx], { year: false }) : "";
 }
 
 /** The line's value here, or the one before: lines of several devices seldom have the same times. */

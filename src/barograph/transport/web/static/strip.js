@@ -1,6 +1,6 @@
 // How one strip of the chart looks: the mean as a pen line in the band between least and greatest.
 
-import { formatValue } from "./format.js";
+import { formatTicks } from "./format.js";
 
 const { uPlot } = window;
 const root = document.documentElement;
@@ -28,7 +28,7 @@ export function stripOptions({ figure, steps }, view, { onRead, onSelect }) {
     },
     axes: [
       { ...axis, size: 24, gap: 6, space: 72, values: timeLabels },
-      { ...axis, size: 60, gap: 6, space: 36, values: (plot, ticks) => ticks.map(formatValue) },
+      { ...axis, size: 60, gap: 6, space: 36, values: (plot, ticks) => formatTicks(ticks) },
     ],
     bands: [{ series: [1, 2], fill: fade(pen, 0.16) }],
     series: [
@@ -84,7 +84,7 @@ const WRITTEN = {
   minute: CLOCK,
   day: { day: "numeric", month: "short" },
   month: { month: "short", year: "numeric" },
-  moment: { day: "numeric", month: "short", year: "numeric", ...CLOCK, second: "2-digit" },
+  date: { day: "numeric", month: "short", year: "numeric" },
 };
 const writers = new Map();
 
@@ -94,13 +94,30 @@ export function writer(way) {
   return writers.get(way);
 }
 
+/** A date and time of day; twin of `Language.moment`, which has neither the comma nor the “г.” of browsers. */
+export function moment(seconds, { year = true } = {}) {
+  const wanted = year ? ["day", "month", "year"] : ["day", "month"];
+  const parts = writer("date").formatToParts(seconds * 1000).filter(({ type }) => wanted.includes(type));
+  return [...parts.map(({ value }) => value), writer("second").format(seconds * 1000)].join(" ");
+}
+
 export function timeLabels(plot, ticks, axis, space, step) {
   const [time, day, month] = [writer(step < MINUTE ? "second" : "minute"), writer("day"), writer("month")];
+  let before = "";
   return ticks.map((tick) => {
     const date = new Date(tick * 1000);
-    if (step >= 28 * DAY) return month.format(date);
-    return step >= DAY || time.format(date).startsWith("00:00") ? day.format(date) : time.format(date);
+    const ofDay = step >= DAY || time.format(date).startsWith("00:00");
+    const label = step >= 28 * DAY ? month.format(date) : (ofDay ? day : time).format(date);
+    if (label === before || !hasRoom(plot, tick, label)) return "";
+    return (before = label);
   });
+}
+
+/** Whether a label below `tick` ends within the canvas, which is 8 px wider than what is drawn. */
+function hasRoom(plot, tick, label) {
+  const { min, max } = plot.scales.x;
+  const right = ((max - tick) / (max - min)) * (plot.bbox.width / devicePixelRatio);
+  return right + 8 >= label.length * 3.3;
 }
 
 /** What colours of the style sheet come to here, light or dark; asked for together, they cost once. */
