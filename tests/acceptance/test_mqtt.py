@@ -239,6 +239,33 @@ def test_a_retained_message_survives_a_restart(serve, join, version):
     assert listener.message() == ("devices/a/x", b"7")
 
 
+def test_who_gets_a_removed_devices_key_gets_none_of_its_retained_messages(
+    server, join, version, name
+):
+    with httpx.Client(base_url=f"{server.url}/api/devices/", timeout=PATIENCE_SECONDS) as devices:
+        one = devices.post("", json={"name": "a", "key": name}).json()["id"]
+        devices.post("", json={"name": "b", "key": f"{name}/door"}).raise_for_status()
+        party = join(server, version)
+        topics = [f"devices/{name}/x", f"devices/{one}/y", f"devices/{name}/door/z", "other/x"]
+        for topic in topics:
+            party.publish(topic, "7", 1, retain=True)
+        devices.delete(name).raise_for_status()
+        devices.post("", json={"name": "c", "key": name}).raise_for_status()
+        listener = join(server, version)
+        for topic in topics:
+            listener.subscribe(topic)
+        assert {listener.message()[0] for _ in range(2)} == {topics[2], topics[3]}
+        # Whatever else there were would have come before this.
+        party.publish(topics[0], "8", 1, retain=True)
+        assert listener.message() == (topics[0], b"8")
+        devices.patch(name, json={"key": f"{name}-new"}).raise_for_status()
+        devices.post("", json={"name": "d", "key": name}).raise_for_status()
+        late = join(server, version)
+        late.subscribe(topics[0])
+        party.publish(topics[0], "9", 1)
+        assert late.message() == (topics[0], b"9")
+
+
 def test_a_will_is_published_and_stored_when_the_network_fails(server, join, version, name):
     listener = join(server, version)
     listener.subscribe(f"devices/{name}/status")

@@ -34,6 +34,15 @@ def test_the_host_hears_of_a_published_will(world, version):
     assert world.wills == [("device:1", (b"w", b"gone", 2, 0, None))]
 
 
+def test_a_will_whose_topic_is_no_longer_its_clients_is_not_published(world, version):
+    watcher = watching(world)
+    peer = world.join("c", version, will=WILL, principal="device:1")
+    world.rights.denied.add(("publish", "device:1", "w"))
+    peer.drop()
+    assert watcher.messages() == []
+    assert world.wills == []
+
+
 def test_a_retained_will_is_retained(world, version):
     world.join("c", version, will=p.Will("w", b"gone", 1, True)).drop()
     later = world.join("d")

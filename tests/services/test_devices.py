@@ -121,6 +121,45 @@ def test_another_users_device_is_not_there(parts, ada, bob, admin):
     assert parts.devices.get(OPERATOR, "k") == device
 
 
+@pytest.mark.parametrize("ref", ["hall", "1"])
+def test_a_key_below_or_above_another_users_is_a_conflict(parts, ada, bob, admin, ref):
+    hall, _ = parts.devices.create(ada, "a", key="hall")
+    shed, _ = parts.devices.create(bob, "b", key="shed")
+    for key in (f"{ref}/command", f"{ref}/door/left", f"{ref}/"):
+        with pytest.raises(Conflict, match="another user's"):
+            parts.devices.create(bob, "b", key=key)
+        with pytest.raises(Conflict, match="another user's"):
+            parts.devices.find_or_create(bob, key)
+        with pytest.raises(Conflict, match="another user's"):
+            parts.devices.update(bob, shed, key=key)
+        with pytest.raises(Conflict, match="another user's"):
+            parts.devices.create(admin, "b", key=key)
+    parts.devices.create(ada, "a", key="yard/gate/light")
+    for key in ("yard", "yard/gate"):
+        with pytest.raises(Conflict, match="another user's"):
+            parts.devices.create(bob, "b", key=key)
+    parts.devices.create(bob, "b", key="yard/gatepost")
+    assert len(list(parts.catalog.devices.all())) == 4
+    assert parts.devices.create(ada, "a", key=f"{ref}/door")[0].user_id == hall.user_id
+    assert parts.devices.create(admin, "a", key="yard/gate", user_id=ada.user_id)
+
+
+def test_keys_below_one_are_free_again_once_it_is_gone_or_renamed(parts, ada, bob):
+    hall, _ = parts.devices.create(ada, "a", key="hall/door")
+    parts.devices.update(ada, hall, key="door")
+    second, _ = parts.devices.create(bob, "b", key="hall")
+    parts.devices.delete(bob, second)
+    parts.devices.create(ada, "a", key="hall/window")
+
+
+def test_no_new_device_gets_an_id_or_key_below_which_anothers_keys_lie(parts, ada, bob):
+    parts.devices.create(ada, "a", key="2/command")
+    parts.devices.create(ada, "a", key="device-3/command")
+    made, _ = parts.devices.create(bob, "b")
+    assert made.id == 4
+    assert parts.registry.nested_with("4") == []
+
+
 def test_a_devices_token_changes_no_device_not_even_its_own(parts, ada):
     device, _ = parts.devices.create(ada, "a", key="k")
     other, _ = parts.devices.create(ada, "b", key="l")

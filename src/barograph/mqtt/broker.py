@@ -9,6 +9,7 @@ Rules:
 - What the host must store and send is collected, in order, until it asks: `take`.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from barograph.mqtt import journal, wills
@@ -121,6 +122,10 @@ class Broker:
         """Give a message of the server's own to nobody more; looks at every session."""
         for session in self._sessions.values():
             session.withdraw(receipt)
+
+    def forget_retained(self, pattern: str, gone: Callable[[str], bool], now: float) -> None:
+        """Forget the retained messages that the filter matches and whose topic is `gone`."""
+        self.routing.forget_retained(pattern, gone, now)
 
     def link(self, key: SessionKey) -> Link | None:
         """The connection of a session, if it has one."""
@@ -300,6 +305,10 @@ class Broker:
         if will is None:
             return
         session.will = None
+        # It may have waited for long, and across a restart.
+        if not self.authorizer.may_publish(session.key[0], will.message.topic.decode()):
+            session.save()
+            return
         message = wills.message_of(will, now)
         flags = message.qos << 1 | message.retain
         self._wills.append(

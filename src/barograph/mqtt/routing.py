@@ -139,6 +139,11 @@ class Routing:
         self._retained.restore(message)
         self._time_retained(message.topic.decode(), now)
 
+    def forget_retained(self, pattern: str, gone: Callable[[str], bool], now: float) -> None:
+        """Forget the retained messages that the filter matches and whose topic is `gone`."""
+        for name in [one for one in self._retained.match(pattern, now) if gone(one)]:
+            self._retained.remove(name)
+
     def retained_due(self, name: str, now: float) -> None:
         """The time of a topic's retained message may be over."""
         if self._retained.get(name, now) is None:

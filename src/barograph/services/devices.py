@@ -62,7 +62,8 @@ class DeviceService:
 
         It belongs to `user_id`, which only an administrator may choose, or else to who asks (for
         the local operator, to nobody). Raises `Conflict` for a taken key, `NotFound` for a user or
-        asset that is not there for who asks, `InvalidInput`, `Forbidden`.
+        asset that is not there for who asks, `InvalidInput`, `Forbidden`. A key below or above that
+        of another owner's device is a `Conflict`, too: to whom their topics belong would change.
         """
         require_member(principal)
         owner = principal.user_id if user_id is None else user_id
@@ -81,7 +82,7 @@ class DeviceService:
             check_key(key)
         text = new_token()
         with self._registry.alone("devices"):
-            self._refuse_ambiguous(key)
+            self._refuse_ambiguous(key, owner)
             device = self._create(
                 principal, key, name, owner, asset_id, attributes, digest_of(text)
             )
@@ -104,24 +105,38 @@ class DeviceService:
         digest: bytes,
     ) -> Device:
         # Where a device is named by id or key, digits mean the id first. So a new device must not
-        # get an id that another one uses as its key: that one's readings would go astray.
+        # get an id that another one uses as its key: that one's readings would go astray. Nor one
+        # below which another owner's keys lie, which would be among its topics.
         for _ in range(_IDS_SKIPPED_MAX):
             with self._audit.along_with(principal, "device.create", lambda one: {"key": one.key}):
                 device = self._catalog.devices.create(
                     key, name, owner, asset_id, attributes, self._clock(), digest
                 )
             namesake = self._registry.device_with_key(str(device.id))
-            if namesake is None or namesake.id == device.id:
+            if (namesake is None or namesake.id == device.id) and not (
+                self._is_among_strangers(str(device.id), device)
+                or self._is_among_strangers(device.key, device)
+            ):
                 return device
             with self._audit.along(principal, "device.delete", device.name, device.id):
                 self._catalog.devices.delete(device.id)
         raise Conflict("too many devices use the next ids as their keys: try again")
 
-    def _refuse_ambiguous(self, key: str | None, device_id: int = 0) -> None:
+    def _is_among_strangers(self, ref: str, device: Device) -> bool:
+        nested = self._registry.nested_with(ref)
+        return any(one.user_id != device.user_id and one.id != device.id for one in nested)
+
+    def _refuse_ambiguous(self, key: str | None, owner: int | None, device_id: int = 0) -> None:
         if key is not None and key.isdigit() and len(key) < 19:
             holder = self._registry.device(int(key))
             if holder is not None and holder.id != device_id:
                 raise Conflict(f"the key {key!r} is the id of another device: choose another key")
+        for one in () if key is None else self._registry.nested_with(key):
+            if one.user_id != owner and one.id != device_id:
+                raise Conflict(
+                    f"the key {key!r} lies below or above that of another user's device, and so "
+                    "would its topics: choose another key"
+                )
 
     def get(self, principal: Principal, ref: int | str) -> Device:
         """The device with this id or key; raises `NotFound` for another user's, `Forbidden`."""
@@ -138,11 +153,12 @@ class DeviceService:
             check_key(key)
             try:
                 return self.create(principal, key, key=key)[0]
-            except Conflict:  # somebody else was faster, perhaps in another process
+            except Conflict as conflict:  # or somebody else was faster, perhaps in another process
                 with self._registry.alone("devices"):
                     device = self._catalog.devices.find(key)
-                    if device is not None:
-                        self._registry.put_device(device)
+                    if device is None:
+                        raise conflict from None
+                    self._registry.put_device(device)
                 device = self._registry.device_with_key(key)
         return require_device(principal, device, write=True)
 
@@ -187,7 +203,8 @@ class DeviceService:
         if "key" in changes:
             check_key(changes["key"])
         with self._registry.alone("devices"):
-            self._refuse_ambiguous(changes.get("key"), device.id)
+            owner = changes.get("user_id", device.user_id)
+            self._refuse_ambiguous(changes.get("key"), owner, device.id)
             with self._audit.along_with(principal, "device.update", lambda _: changes):
                 changed = self._catalog.devices.update(device.id, changes)
             self._registry.put_device(changed)

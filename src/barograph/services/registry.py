@@ -11,7 +11,7 @@ else may have changed it once more before we are told.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from threading import Lock, RLock
@@ -28,6 +28,8 @@ _CHANGES = 1_000
 _READ_ANEW_MAX = 500
 """Beyond so many at once, reading everything is quicker than reading each anew."""
 _NO_SERIES: Mapping[str, int] = {}
+
+KeyGivenUp = Callable[[Device], None]
 
 
 class Registry:
@@ -48,6 +50,9 @@ class Registry:
         self._changes = 0
         self._devices: dict[int, Device] = {}
         self._by_key: dict[str, Device] = {}
+        self._below: dict[str, set[int]] = {}
+        """The devices whose keys lie below this one, level by level (`hall` has `hall/door`)."""
+        self._watching: list[KeyGivenUp] = []
         self._owned: dict[int | None, dict[int, Device]] = {}
         self._shares: dict[int, dict[int, bool]] = {}
         self._shared_with: dict[int, set[int]] = {}
@@ -133,12 +138,18 @@ class Registry:
         """Read everything, beside the look-ups that go on in what was known before."""
         fresh = Registry(self._catalog)
         with self._lock:
+            known = self._devices
             self._devices, self._by_key, self._owned = fresh._devices, fresh._by_key, fresh._owned
+            self._below = fresh._below
             self._shares, self._shared_with = fresh._shares, fresh._shared_with
             self._series, self._metrics = fresh._series, fresh._metrics
             self._settings = fresh._settings
             self._credentials.know_only(fresh._credentials.users(), fresh._credentials.tokens())
             self._changes += 1
+            for old in known.values():
+                new = self._devices.get(old.id)
+                if new is None or new.key != old.key:
+                    self._tell_given_up(old)
         self._position = max(number, fresh._position)
 
     def _read_user(self, user_id: int) -> None:
@@ -244,6 +255,25 @@ class Registry:
         """The device that calls itself so."""
         return self._by_key.get(key)
 
+    def nested_with(self, ref: str) -> list[Device]:
+        """The devices above whose key or id `ref` lies or below it, level by level.
+
+        Below the topic of `hall` lie those of `hall/door`.
+        """
+        levels = ref.split("/")
+        above = [self.device("/".join(levels[:n])) for n in range(1, len(levels))]
+        below = [self._devices.get(one) for one in tuple(self._below.get(ref, ()))]
+        return [one for one in (*above, *below) if one is not None]
+
+    def watch_keys(self, given_up: "KeyGivenUp") -> Callable[[], None]:
+        """Have `given_up` called with every device that is removed or gets another key.
+
+        It gets the device as it was, on whatever thread, and must neither block nor raise. Returns
+        what ends this.
+        """
+        self._watching.append(given_up)
+        return lambda: self._watching.remove(given_up)
+
     def devices(self) -> list[Device]:
         """Every device, in order of id."""
         return sorted(self._devices.values(), key=lambda device: device.id)
@@ -337,6 +367,9 @@ class Registry:
         self._owned.setdefault(device.user_id, {})[device.id] = device
         if old is not None and old.key != device.key:
             self._forget_key(old)
+        if old is None or old.key != device.key:
+            for prefix in _prefixes(device.key):
+                self._below.setdefault(prefix, set()).add(device.id)
         if old is not None and old.user_id != device.user_id:
             self._owned[old.user_id].pop(device.id, None)
 
@@ -350,6 +383,16 @@ class Registry:
         found = self._by_key.get(old.key)
         if found is not None and found.id == old.id:
             del self._by_key[old.key]
+        for prefix in _prefixes(old.key):
+            below = self._below.get(prefix, set())
+            below.discard(old.id)
+            if not below:
+                self._below.pop(prefix, None)
+        self._tell_given_up(old)
+
+    def _tell_given_up(self, old: Device) -> None:
+        for given_up in tuple(self._watching):
+            given_up(old)
 
     # Series
 
@@ -390,6 +433,11 @@ class Registry:
                     **{series.metric: series.id for series in made},
                 }
         return self.series_of(device_id)
+
+
+def _prefixes(key: str) -> list[str]:
+    levels = key.split("/")
+    return ["/".join(levels[:n]) for n in range(1, len(levels))]
 
 
 def _every_user(catalog: Catalog) -> Iterator[User]:

@@ -13,8 +13,10 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 
 from barograph.domain.command import Command
+from barograph.domain.device import Device
 from barograph.domain.errors import ConfigurationError
 from barograph.domain.limits import Limits
 from barograph.mqtt import (
@@ -79,6 +81,7 @@ class MqttListener:
         self._access = access
         self._storage = storage
         self._ingest = MqttIngest(core, access, rights, topics)
+        self._topics = topics
         self._broker = Broker(rights, _limits(core.limits))
         self._commanding = Commanding(core, topics, self._broker)
         self._peers: dict[Link, Peer] = {}
@@ -138,10 +141,12 @@ class MqttListener:
             given = None if taking is None else Taking(taking, self.websocket)
             sweeper = asyncio.create_task(self._sweep())
             unwatch = self._core.commands.watch(self._commanded_on_thread)
+            unwatch_keys = self._core.registry.watch_keys(self._given_up_on_thread)
             try:
                 await stopping.wait()
             finally:
                 unwatch()
+                unwatch_keys()
                 if given is not None:
                     given.close()
                 for server in servers:
@@ -289,6 +294,25 @@ class MqttListener:
     def _commanded(self, command: Command) -> None:
         self._commanding.publish(command, self.now())
         self.carry_out()
+
+    def _given_up_on_thread(self, device: Device) -> None:
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._given_up, device)
+
+    def _given_up(self, device: Device) -> None:
+        """A device is removed or has another key: who gets its key next is not to see its messages."""
+        refs = [device.key]
+        if self._core.registry.device(device.id) is None:
+            refs.append(str(device.id))
+        for ref in refs:
+            for pattern in self._topics.of_device(ref):
+                self._broker.forget_retained(pattern, partial(self._is_of, ref), self.now())
+        self.carry_out()
+
+    def _is_of(self, ref: str, topic: str) -> bool:
+        """Whether a topic below that of a former device was its, not of one with a longer key."""
+        place = self._topics.find(topic)
+        return place is None or place.device is None or not place.key.startswith(f"{ref}/")
 
     def _stored_on_thread(self, groups: list[list[Output]]) -> None:
         self._loop.call_soon_threadsafe(self._stored, groups)

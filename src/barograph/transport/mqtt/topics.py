@@ -50,6 +50,13 @@ class Template:
         """The topic filter of all topics that may fit."""
         return "/".join(_ANY if level in {_DEVICE, _METRIC} else level for level in self.levels)
 
+    def filter_of(self, device: str) -> str:
+        """The topic filter of all topics of one device that may fit."""
+        return "/".join(
+            device if level == _DEVICE else _ANY if level == _METRIC else level
+            for level in self.levels
+        )
+
     def match(self, levels: list[str]) -> tuple[str, str | None] | None:
         """The device and the metric that a topic of these levels names, if it fits."""
         if len(levels) != len(self.levels):
@@ -135,6 +142,13 @@ class Topics:
     def filters(self) -> list[str]:
         """Topic filters that match every topic with readings."""
         return filters_of(self._templates)
+
+    def of_device(self, ref: str) -> list[str]:
+        """Topic filters that match every topic of a device that is called so."""
+        found = [f"{PREFIX}{ref}/#"]
+        if "/" not in ref:
+            found += [one.filter_of(ref) for one in self._templates]
+        return found
 
     def of_filter(self, topic_filter: str) -> Place | None:
         """The place below which all topics lie that match the filter; None for a wider one."""
