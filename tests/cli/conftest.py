@@ -4,6 +4,7 @@ import logging
 from dataclasses import dataclass
 
 import pytest
+from tests.waiting import PATIENCE_SECONDS
 
 from barograph.cli import main
 from barograph.client import Client
@@ -46,5 +47,5 @@ def here(server):
 
 @pytest.fixture
 def client(server):
-    with Client(server.url) as client:
+    with Client(server.url, timeout=PATIENCE_SECONDS) as client:
         yield client

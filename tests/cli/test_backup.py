@@ -6,6 +6,7 @@ import threading
 import pytest
 from sqlalchemy import make_url
 from tests.databases import empty_database
+from tests.waiting import PATIENCE_SECONDS
 
 from barograph.client import Client, Unauthenticated
 
@@ -15,12 +16,12 @@ def test_a_backup_under_load_holds_what_was_acknowledged_before_it(barograph, se
     here = ("--data-dir", server.directory / "data")
     stop = threading.Event()
     acknowledged = []
-    with Client(server.url) as client:
+    with Client(server.url, timeout=PATIENCE_SECONDS) as client:
         ada = client.create_user("ada", "ada@example.org")
         client.create_device("Load", key="load", user_id=ada.id)
 
         def load():
-            with Client(server.url, ada.token) as hers:
+            with Client(server.url, ada.token, timeout=PATIENCE_SECONDS) as hers:
                 while not stop.is_set():
                     first = 100 * len(acknowledged)
                     ts = [1_700_000_000 + first + i for i in range(100)]
@@ -131,7 +132,7 @@ def test_readings_in_sqlite_are_copied_and_come_back_where_they_were(
     url = f"sqlite:///{place}"
     server = serve(BAROGRAPH_READINGS_URL=url)
     here = ("--data-dir", server.directory / "data")
-    with Client(server.url) as client:
+    with Client(server.url, timeout=PATIENCE_SECONDS) as client:
         client.create_device("Kitchen", key="kitchen")
         client.write("kitchen", {"ts": [1_700_000_000 + n for n in range(500)], "x": [1.0] * 500})
         ran = barograph("backup", tmp_path / "kept", *here)
@@ -161,7 +162,7 @@ def test_what_lies_on_a_server_is_left_out_and_it_is_said_what_copies_it(
     with empty_database(backend, tmp_path) as url:
         server = serve(BAROGRAPH_READINGS_URL=url)
         here = ("--data-dir", server.directory / "data")
-        with Client(server.url) as client:
+        with Client(server.url, timeout=PATIENCE_SECONDS) as client:
             client.create_device("Kitchen", key="kitchen")
         ran = barograph("backup", tmp_path / "kept", *here)
         assert ran.status == 0, ran.err

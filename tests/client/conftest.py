@@ -2,6 +2,7 @@
 
 import httpx
 import pytest
+from tests.waiting import PATIENCE_SECONDS
 
 from barograph.client import Client, Retry
 
@@ -42,5 +43,5 @@ def scripted():
 @pytest.fixture
 def client(server):
     """A client of a real server, as its local operator."""
-    with Client(server.url) as client:
+    with Client(server.url, timeout=PATIENCE_SECONDS) as client:
         yield client

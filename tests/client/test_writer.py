@@ -1,11 +1,11 @@
 """The writer that gathers readings."""
 
 import asyncio
-import time
 from decimal import Decimal
 
 import httpx
 import pytest
+from tests.waiting import until
 
 from barograph.client import AsyncClient, NotFound, Writer
 
@@ -35,10 +35,7 @@ def test_a_few_are_written_after_a_while(client):
     client.create_device("Few", key="few")
     with client.writer("few", seconds=0.05) as writer:
         writer.add(x=1)
-        for _ in range(500):
-            if writer.accepted:
-                break
-            time.sleep(0.02)
+        until(lambda: writer.accepted)
         assert client.latest("few").metrics["x"].value == 1
 
 

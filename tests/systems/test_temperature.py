@@ -277,7 +277,7 @@ def test_a_period_that_ends_before_it_begins_is_refused_by_its_own_names(client,
 
 @pytest.mark.parametrize("text", ["%H:%M", "%H:%M:%S"])
 def test_a_time_of_day_is_its_most_recent_moment(api, client, owner, device, text):
-    soon = datetime.now(UTC) + timedelta(minutes=5)
+    soon = datetime.now(UTC) + timedelta(hours=1)
     api.put(device, dt=soon.strftime(text), temp=20)
     number = api.device_id(owner["Authorization"])
     told = client.get("/stats", params={"id": number, "format": "iso"}, headers=owner).json()
