@@ -39,7 +39,7 @@ body_bytes_max = 4194304
 ```
 
 Lengths of time are written as `30s`, `5m`, `1h`, `30d`. `barograph config` prints every setting with
-the value in force and where it came from.
+the value in force and where it came from; the server warns of a variable that begins with `BAROGRAPH_` and is no setting.
 
 """
 

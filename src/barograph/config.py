@@ -6,7 +6,8 @@ ones with two underscores, `BAROGRAPH_LIMITS__BODY_BYTES_MAX`), the command line
 """
 
 import dataclasses
-from collections.abc import Iterator
+import difflib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_type_hints
@@ -34,6 +35,12 @@ from barograph.transport.mqtt.broker_address import BrokerAddress
 from barograph.transport.mqtt.topics import Template
 
 ENVIRONMENT_PREFIX = "BAROGRAPH_"
+
+_NO_SETTINGS = frozenset({"BAROGRAPH_URL", "BAROGRAPH_TOKEN", "BAROGRAPH_LIMITS"})
+"""Variables of the commands, and the limits in one, which are not among `entries`."""
+_NO_SETTINGS_PREFIX = "BAROGRAPH_TEST_"
+_NEAR = 0.8
+"""How alike a mistyped name and the one that is meant are, of 1."""
 
 System = Literal["temperature", "statistics", "dealer", "monitoring", "parameters"]
 SYSTEMS: tuple[System, ...] = (
@@ -365,3 +372,21 @@ def entries() -> Iterator[Entry]:
             limit.default,
             limit.metadata["help"],
         )
+
+
+def misnamed(environment: Mapping[str, str]) -> Iterator[str]:
+    """A sentence for each variable that looks like a setting and is none."""
+    known = {entry.environment for entry in entries()} | _NO_SETTINGS
+    limits = {name.rpartition("__")[2]: name for name in known if "__" in name}
+    for given in sorted(environment):
+        name = given.upper()
+        if not name.startswith(ENVIRONMENT_PREFIX) or name.startswith(_NO_SETTINGS_PREFIX):
+            continue
+        if name not in known:
+            proper = name.removeprefix(ENVIRONMENT_PREFIX)
+            found = limits.get(proper.removeprefix("LIMITS_"))
+            names = [one.removeprefix(ENVIRONMENT_PREFIX) for one in known]
+            for near in difflib.get_close_matches(proper, names, 1, _NEAR) if not found else ():
+                found = ENVIRONMENT_PREFIX + near
+            meant = f": is {found} meant?" if found else ""
+            yield f"{given} in the environment is no setting and changes nothing{meant}"

@@ -124,6 +124,35 @@ def test_every_command_teaches_by_an_example_and_is_documented(name, command):
     assert f"barograph {name}" in DOCS.read_text()
 
 
+def test_a_variable_that_is_no_setting_is_named_with_what_may_be_meant():
+    given = {
+        "BAROGRAPH_CONNECTIONS_MAX": "5",
+        "BAROGRAPH_LIMITS_BODY_BYTES_MAX": "5",
+        "BAROGRAPH_RETENTON": "30d",
+        "BAROGRAPH_COLOUR_OF_THE_SKY": "blue",
+        "BAROGRAPH_URL": "http://localhost",
+        "BAROGRAPH_LIMITS__BODY_BYTES_MAX": "5",
+        "barograph_port": "5",
+        "HOME": "/",
+    }
+    said = list(config.misnamed(given))
+    assert [sentence.split()[0] for sentence in said] == [
+        "BAROGRAPH_COLOUR_OF_THE_SKY",
+        "BAROGRAPH_CONNECTIONS_MAX",
+        "BAROGRAPH_LIMITS_BODY_BYTES_MAX",
+        "BAROGRAPH_RETENTON",
+    ]
+    assert "meant" not in said[0]
+    assert "is BAROGRAPH_LIMITS__CONNECTIONS_MAX meant?" in said[1]
+    assert "is BAROGRAPH_LIMITS__BODY_BYTES_MAX meant?" in said[2]
+    assert "is BAROGRAPH_RETENTION meant?" in said[3]
+
+
+def test_the_server_says_which_variable_is_no_setting(serve):
+    server = serve(BAROGRAPH_CONNECTIONS_MAX="5")
+    assert "is BAROGRAPH_LIMITS__CONNECTIONS_MAX meant?" in server.log.read_text()
+
+
 def test_wrong_settings_are_one_line(barograph, tmp_path):
     ran = barograph("config", "--config", tmp_path / "none.toml")
     assert (ran.status, ran.err.count("\n")) == (2, 1)

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import logging
+import os
 import secrets
 import signal
 import socket
@@ -129,6 +130,8 @@ def serve(
             log_level=log_level,
         )
         _log(settings.log_level)
+        for sentence in config.misnamed(os.environ):
+            logger.warning(sentence)
         if settings.workers > 1:
             if demo:
                 raise ConfigurationError("--demo shows itself in one process: set workers to 1")
