@@ -594,6 +594,29 @@ def test_partial_stores_the_good_entries_and_reports_the_bad_ones(write, read, w
     assert [row["x"] for row in read()] == [1.0]
 
 
+@pytest.mark.parametrize("places", [10, 999])
+def test_partial_stores_what_has_room_among_a_devices_metrics(write, read, places):
+    known = {f"m{i}": i for i in range(places)}
+    write([{"ts": START, **known}])
+    rows = [
+        {"ts": START + 1, **{f"n{i}": i for i in range(1_001 - places)}, "m1": 5, "m2": "on"},
+        {"ts": START + 2, "m3": True, f"n{1_000 - places}": 1},
+    ]
+    refused = write(rows, status=422)
+    assert "at most 1000 metrics" in refused["detail"]
+    answer = write(rows, params={"partial": "true"})
+    assert answer["accepted"] == 1_000 - places + 3
+    (error,) = answer["errors"]
+    assert error["at"] == f"n{1_000 - places}"
+    assert "at most 1000 metrics" in error["message"]
+    first, second = read(start_time=START + 1)
+    new = {f"n{i}": float(i) for i in range(1_000 - places)}
+    assert first == {"ts": first["ts"], **new, "m1": 5.0, "m2": "on"}
+    assert second == {"ts": second["ts"], "m3": 1.0}
+    last = {"ts": START + 3, f"n{1_000 - places}": 1}
+    assert write(last, params={"partial": "true"})["accepted"] == 0
+
+
 def test_a_name_of_128_characters_and_a_time_just_under_a_day_ahead_are_accepted(write):
     write({"m" * 128: 1, "ts": time.time() + 24 * 3600 - 60})
 

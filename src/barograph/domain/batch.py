@@ -5,7 +5,7 @@ arrived, as parallel flat columns of equal length. Where two readings of a batch
 time, the later one counts.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, TypeVar
 
@@ -82,3 +82,21 @@ class MetricBatch:
 
     def __len__(self) -> int:
         return len(self.times)
+
+    def of_metrics(self, wanted: Collection[str]) -> "MetricBatch":
+        """The readings of these metrics only, in the same order."""
+        metrics = [metric for metric in self.metrics if metric in wanted]
+        places = {metric: place for place, metric in enumerate(metrics)}
+        index: list[int] = []
+        times: list[int] = []
+        values: list[float] = []
+        texts: dict[int, str] = {}
+        for i, place in enumerate(self.index):
+            new = places.get(self.metrics[place])
+            if new is not None:
+                if i in self.texts:
+                    texts[len(index)] = self.texts[i]
+                index.append(new)
+                times.append(int(self.times[i]))
+                values.append(float(self.values[i]))
+        return MetricBatch(metrics, index, times, values, texts)

@@ -48,13 +48,33 @@ class Ingest:
         if problems:
             raise InvalidInput(problems)
         if len(known) + len(new) > self._limits.device_metrics_max:
-            raise InvalidInput.of(
-                new[0][:64],
-                f"a device has at most {self._limits.device_metrics_max} metrics; "
-                "send a changing name as a text value instead",
-            )
+            raise InvalidInput.of(new[0][:64], self._one_too_many())
         ids = self._registry.ensure_series(device.id, new)
         return self._batch(device, batch, [ids[metric] for metric in batch.metrics])
+
+    def fitting(self, device: Device, batch: MetricBatch) -> tuple[MetricBatch, list[Problem]]:
+        """The part of `batch` that `resolve` takes, and what is wrong with the rest, by metric."""
+        known = self._registry.series_of(device.id)
+        room = self._limits.device_metrics_max - len(known)
+        fit, problems = [], []
+        for metric in batch.metrics:
+            problem = None
+            if metric not in known:
+                problem = metric_problem(metric, self._limits.metric_bytes_max)
+                if problem is None and room <= 0:
+                    problem = self._one_too_many()
+                room -= problem is None
+            if problem is None:
+                fit.append(metric)
+            else:
+                problems.append(Problem(metric[:64], problem))
+        return (batch.of_metrics(frozenset(fit)) if problems else batch), problems
+
+    def _one_too_many(self) -> str:
+        return (
+            f"a device has at most {self._limits.device_metrics_max} metrics; "
+            "send a changing name as a text value instead"
+        )
 
     def step(self, device: Device) -> int:
         """What the times of the device's readings are rounded down to (microseconds); 0: nothing."""

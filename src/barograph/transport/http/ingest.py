@@ -15,6 +15,7 @@ import msgspec
 from starlette.types import Receive, Scope, Send
 
 from barograph.codecs import Decoded, decoder_for, decompress
+from barograph.codecs.decoded import PROBLEMS_MAX
 from barograph.domain.batch import Batch
 from barograph.domain.device import Device
 from barograph.domain.errors import (
@@ -133,17 +134,22 @@ class HttpIngest:
             )
         else:
             decoded = self._decode(body, content_type, b"", partial=partial)
-        if len(decoded.batch):
-            batch = self._core.ingest.known(device, decoded.batch)
-            if batch is None:
-                batch = await asyncio.to_thread(self._core.ingest.resolve, device, decoded.batch)
+        good, problems = decoded.batch, decoded.problems
+        batch = self._core.ingest.known(device, good) if len(good) else None
+        if batch is None and len(good):
+            if partial:
+                good, unfit = await asyncio.to_thread(self._core.ingest.fitting, device, good)
+                problems = (*problems, *unfit)[:PROBLEMS_MAX]
+            if len(good):
+                batch = await asyncio.to_thread(self._core.ingest.resolve, device, good)
+        if batch is not None:
             await self.commit(batch)
         if not partial:
-            return b'{"accepted":%d}' % len(decoded.batch)
+            return b'{"accepted":%d}' % len(good)
         return _ENCODER.encode(
             {
-                "accepted": len(decoded.batch),
-                "errors": [{"at": p.at, "message": p.message} for p in decoded.problems],
+                "accepted": len(good),
+                "errors": [{"at": p.at, "message": p.message} for p in problems],
             }
         )
 
