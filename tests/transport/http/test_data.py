@@ -111,6 +111,26 @@ def test_a_wrong_parameter_is_a_problem_that_names_it(admin, path, params, at):
     assert [error["at"] for error in answer.json()["errors"]] == [at]
 
 
+@pytest.mark.parametrize(
+    ("accept", "media_type"),
+    [
+        ("", "application/json"),
+        ("*/*", "application/json"),
+        ("text/html, */*;q=0.1", "application/json"),
+        ("text/csv", "text/csv"),
+        ("Text/CSV; charset=utf-8; Q=0.9, */*;q=0.8", "text/csv"),
+        ("text/csv;q=0.1, application/json", "application/json"),
+        ("text/csv;q=0.1, application/x-ndjson;q=0.5", "application/x-ndjson"),
+        ("text/csv, application/x-ndjson", "text/csv"),
+        ("text/csv;q=0", "application/json"),
+        ("text/csv;q=much", "text/csv"),
+    ],
+)
+def test_the_format_is_the_one_that_is_wanted_most(admin, path, accept, media_type):
+    answer = admin.get(path, headers={"Accept": accept})
+    assert answer.headers["content-type"].partition(";")[0] == media_type
+
+
 def test_readings_are_removed_and_counted(admin, path):
     assert admin.delete(path, params={"metric": "state"}).json() == {"deleted": 2}
     assert admin.delete(path, params={"end_time": "2026-01-01T00:00:02Z"}).json() == {"deleted": 2}

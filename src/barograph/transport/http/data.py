@@ -1,6 +1,7 @@
 """`/api/devices/{device}/data`: a device's readings, read as a stream or removed."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,6 +26,8 @@ _MEDIA_TYPES = {
     "csv": "text/csv",
     "parquet": "application/vnd.apache.parquet",
 }
+_FORMS = {media_type: form for form, media_type in _MEDIA_TYPES.items()}
+_FORMS |= {"*/*": "json", "application/*": "json", "text/*": "csv"}
 _FILE_PIECE_BYTES = 256 * 1024
 _WHOLE_BYTES_MAX = 64 * 1024
 
@@ -160,12 +163,24 @@ def _format(chosen: object, accept: str) -> str:
         if chosen not in _MEDIA_TYPES:
             raise InvalidInput.of("format", f"use one of {', '.join(_MEDIA_TYPES)}")
         return str(chosen)
-    for accepted in accept.split(","):
-        media_type = accepted.partition(";")[0].strip().lower()
-        for form, known in _MEDIA_TYPES.items():
-            if media_type == known:
-                return form
-    return "json"
+    best, form = 0.0, "json"
+    for accepted in accept.lower().split(","):
+        media_type, _, parameters = accepted.partition(";")
+        wanted = _FORMS.get(media_type.strip())
+        quality = _quality(parameters)
+        if wanted is not None and quality > best:
+            best, form = quality, wanted
+    return form
+
+
+def _quality(parameters: str) -> float:
+    """How much a media range is wanted, 0 for not at all (RFC 9110, section 12.4.2)."""
+    for one in parameters.split(";"):
+        name, _, value = one.partition("=")
+        if name.strip() == "q":
+            with suppress(ValueError):
+                return float(value)
+    return 1.0
 
 
 def streamed(pieces: Iterator[bytes], media_type: str, headers: dict[str, str]) -> Response:
