@@ -138,3 +138,29 @@ def test_all_devices_of_a_user_are_asked_about_together_and_each(server, open_pa
     page.get_by_label("Make it").select_option("every day at 6")
     page.get_by_role("button", name="Make the report").click()
     expect(page.locator("#schedules")).to_contain_text("Hers, daily")
+
+
+def test_nothing_moves_where_scripts_show_a_filter_and_hide_what_does_not_apply(
+    server, house, open_page
+):
+    for i in range(8):
+        server.post("/api/devices", {"name": f"Shed {i}"})
+    server.post(
+        "/api/users",
+        {"username": "olga", "email": "olga@example.org", "password": "correct horse battery"},
+    )
+    page = open_page(
+        server.url,
+        viewport={"width": 360, "height": 780},
+        script="""window.moved = 0;
+        new PerformanceObserver((list) => {
+          for (const one of list.getEntries()) window.moved += one.value;
+        }).observe({ type: "layout-shift", buffered: true });""",
+    )
+    for path, shown in (("/ui/analytics", "[data-picker-filter]"), ("/", ".device")):
+        page.goto(server.url + path)
+        expect(page.locator(shown).first).to_be_visible()
+        page.evaluate(
+            "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+        )
+        assert page.evaluate("window.moved") < 0.01, path
