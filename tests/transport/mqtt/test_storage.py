@@ -1,11 +1,14 @@
 """The file says what the engine's own ledger says, before and after it is opened again."""
 
+import contextlib
+import logging
 import queue
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.waiting import PATIENCE_SECONDS
+from tests.private_servers import small_disk
+from tests.waiting import PATIENCE_SECONDS, until
 
 from barograph.domain.errors import ConfigurationError
 from barograph.mqtt import Ledger, Message
@@ -105,6 +108,28 @@ def test_tags_come_back_in_order_after_the_commit(tmp_path):
         assert stored >= {b"t%d" % i for i in tags if i % 3}
     assert tags == list(range(50))
     storage.close()
+
+
+def test_a_full_disk_is_complained_of_once_and_what_waited_is_stored(tmp_path, caplog):
+    caplog.set_level(logging.DEBUG, "barograph.transport.mqtt.storage")
+    told = queue.Queue()
+    with small_disk(tmp_path / "disk", 2) as disk:
+        storage = MqttStorage(disk / "mqtt.db")
+        storage.start(told.put)
+        with (disk / "ballast").open("wb", buffering=0) as file, contextlib.suppress(OSError):
+            while True:
+                file.write(bytes(4096))
+        message = Message(b"t", bytes(64 * 1024), 1, True, b"", None)
+        storage.commit([j.RetainedSaved(message)], 1)
+        until(lambda: len(caplog.records) >= 3)
+        (disk / "ballast").unlink()
+        assert told.get(timeout=PATIENCE_SECONDS) == [1]
+        storage.close()
+        again = MqttStorage(disk / "mqtt.db")
+        assert list(again.load().retained) == [b"t"]
+        again.close()
+    loud = [record.levelname for record in caplog.records if record.levelno > logging.DEBUG]
+    assert loud == ["ERROR", "WARNING"]
 
 
 def test_a_file_that_is_no_database_is_refused_in_plain_words(tmp_path):

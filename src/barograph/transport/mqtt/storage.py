@@ -23,6 +23,8 @@ from barograph.mqtt.packets import Options
 logger = logging.getLogger(__name__)
 
 _RETRY_SECONDS = 1.0
+_TRIES_PER_COMPLAINT = 60
+"""A line a second would fill what is left of a disk that is nearly full."""
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS sessions (
     principal TEXT, client TEXT, expiry INTEGER NOT NULL, closed_at REAL, will BLOB,
@@ -57,6 +59,7 @@ class MqttStorage:
         self._changed = Condition()
         self._waiting: list[tuple[Sequence[j.Change], Any]] = []
         self._under_way = 0
+        self._failures = 0
         self._closing = False
         self._told: Told | None = None
         self._thread: Thread | None = None
@@ -166,10 +169,19 @@ class MqttStorage:
                 database.execute(statement, row)
             database.execute("COMMIT")
         except sqlite3.Error as error:
-            logger.error("MQTT sessions cannot be stored, which is tried again: %s", error)  # noqa: TRY400  # the trace says nothing
+            loud = self._failures % _TRIES_PER_COMPLAINT == 0
+            logger.log(
+                logging.ERROR if loud else logging.DEBUG,
+                "MQTT sessions cannot be stored, which is tried again: %s",
+                error,
+            )
+            self._failures += 1
             if database.in_transaction:
                 database.execute("ROLLBACK")
             return False
+        if self._failures:
+            self._failures = 0
+            logger.warning("MQTT sessions are stored again")
         return True
 
 
