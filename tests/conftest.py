@@ -61,17 +61,26 @@ settings.load_profile("untimed")
 TESTS = Path(__file__).parent
 LONG = (
     "acceptance/test_openapi.py",
+    "stores/readings/test_conformance_random.py",
     "acceptance/test_mqtt.py",
     "acceptance/test_bridge.py",
     "browser/test_dashboard.py",
+    "jobs/test_runners.py",
     "browser/test_dashboards.py",
     "browser/test_device.py",
     "bench/test_bench.py",
-    "stores/readings/test_conformance_random.py",
+    "workers/test_supervision.py",
     "browser/test_people.py",
     "acceptance/test_durability.py",
     "workers/test_worker_command.py",
+    "workers/test_agreement.py",
+    "stores/readings/test_conformance_summaries.py",
+    "stores/readings/test_conformance.py",
+    "stores/catalog/test_migrations.py",
+    "stores/readings/test_duckdb_layout.py",
+    "workers/test_faults.py",
     "acceptance/test_databases_that_fail.py",
+    "systems/test_postman.py",
 )
 """The files that take longest, the longest first."""
 
