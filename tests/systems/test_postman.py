@@ -29,10 +29,12 @@ def newman(tmp_path_factory):
             timeout=280,
         )
 
-    had = run("--version")
-    if had.returncode and not os.environ.get("CI"):
+    try:
+        run("--version").check_returncode()
+    except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
+        if os.environ.get("CI"):
+            raise
         pytest.skip("newman cannot be fetched from the npm registry")
-    assert had.returncode == 0, had.stderr
     return run
 
 
