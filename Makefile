@@ -25,8 +25,9 @@ $(VENV)/.dev: $(VENV)/.run requirements-dev.txt
 run: $(VENV)/.run ## Set up and start the server; the dashboard is at http://localhost:8000 (ARGS="--port 0" …)
 	$(BIN)/barograph serve $(ARGS)
 
+# Hundreds of servers are started, and none should compile the program anew.
 test: $(VENV)/.dev ## Set up and run every test (ARGS="-k writer" …)
-	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
+	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(VENV)/.dev ## Format, lint, types, layers
 	$(BIN)/ruff format --check

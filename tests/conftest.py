@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter, defaultdict
 from datetime import UTC
 from pathlib import Path
 from types import SimpleNamespace
@@ -92,6 +93,20 @@ def pytest_collection_modifyitems(config, items):
         places = {TESTS / name: place for place, name in enumerate(LONG)}
         assert all(path.exists() for path in places)
         items.sort(key=lambda item: places.get(item.path, len(places)))
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Tell at the end what was skipped and why, a reason at a time."""
+    skipped = defaultdict(Counter)
+    for report in terminalreporter.stats.get("skipped", ()):
+        reason = report.longrepr[2].removeprefix("Skipped: ")
+        skipped[reason][report.nodeid.partition("::")[0]] += 1
+    if skipped:
+        terminalreporter.section("skipped")
+    for reason, files in sorted(skipped.items()):
+        terminalreporter.write_line(f"{files.total()} x {reason}")
+        for name, count in sorted(files.items()):
+            terminalreporter.write_line(f"    {name}: {count}")
 
 
 class SetClock:
