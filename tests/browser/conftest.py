@@ -106,13 +106,15 @@ def open_page(chromium):
     """Open a page; the test fails where it logs an error or breaks its own content policy.
 
     The browser was here before, unless it is its `first_visit`: then the page comes again, in the
-    browser's zone, while the test goes on. `script` runs before the page's own. A test that waits for an expression asks for it with
-    `tests.waiting.until`: `wait_for_function` evaluates it within the page, which its policy forbids.
+    browser's zone, while the test goes on. `expected_error` is a part of a message that may be
+    logged, or several. `script` runs before the page's own. A test that waits for an expression asks
+    for it with `tests.waiting.until`: `wait_for_function` evaluates it within the page, which its
+    policy forbids.
     """
     contexts, complaints = [], []
 
     def open_page(
-        url, expected_error=None, script=None, first_visit=False, timezone_id="UTC", **options
+        url, expected_error=(), script=None, first_visit=False, timezone_id="UTC", **options
     ):
         context = chromium.new_context(timezone_id=timezone_id, **options)
         contexts.append(context)
@@ -125,8 +127,8 @@ def open_page(chromium):
         page.set_default_timeout(PATIENCE_SECONDS * 1000)
 
         def note(message):
-            expected = expected_error and expected_error in message.text
-            if message.type == "error" and not expected:
+            expected = (expected_error,) if isinstance(expected_error, str) else expected_error
+            if message.type == "error" and not any(one in message.text for one in expected):
                 complaints.append(message.text)
 
         page.on("console", note)

@@ -5,6 +5,8 @@ import contextlib
 from axe_playwright_python.sync_playwright import Axe
 
 PASSWORD = "correct horse battery"
+DISCONNECTED = ("net::ERR_", "Failed to", "unknown error occurred when fetching the script")
+"""What the browser logs of a server that it cannot reach; the last of the service worker."""
 _AXE = Axe()
 _ON_EACH_OTHER = """() => {
   const boxes = (row) => [...row.cells].map((cell) => {

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import expect
 from tests.waiting import free_port, until
 
-from .pages import ages, held
+from .pages import DISCONNECTED, ages, held
 
 
 def _device(server, name, readings):
@@ -258,7 +258,7 @@ def test_a_lost_connection_is_said_and_found_again(start_server, open_page):
     port = free_port()
     server = start_server(port=port)
     device = _course(server)
-    page = open_page(server.url, expected_error="net::ERR_")
+    page = open_page(server.url, expected_error=DISCONNECTED)
     lost = page.get_by_text("The live connection is lost")
     value = page.locator(f'[data-device="{device["id"]}"][data-metric="temperature"]')
     server.post(f"/api/devices/{device['id']}/data", {"temperature": 33})
@@ -273,7 +273,7 @@ def test_a_lost_connection_is_said_and_found_again(start_server, open_page):
 
 def test_a_slow_or_lost_list_is_said_and_waited_for(server, open_page):
     _device(server, "Slow one", {"temperature": 1})
-    page = open_page(server.url, expected_error="Failed to")
+    page = open_page(server.url, expected_error=DISCONNECTED)
     lost = page.get_by_text("The live connection is lost")
     with held(page, "**/?search=*") as waiting:
         page.get_by_role("searchbox").fill("slow")

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 from tests.waiting import free_port
 
-from .pages import ages, check, every_look, held
+from .pages import DISCONNECTED, ages, check, every_look, held
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +141,7 @@ def test_a_panel_that_is_being_read_stays_as_it_is(server, board, open_page):
 
 
 def test_a_dashboard_says_when_the_connection_is_lost_and_catches_up(server, board, open_page):
-    page = open_page(f"{server.url}/ui/dashboards/{board['id']}", expected_error="net::ERR_")
+    page = open_page(f"{server.url}/ui/dashboards/{board['id']}", expected_error=DISCONNECTED)
     value = page.get_by_role("article", name="Now").locator(".figure-value")
     page.context.set_offline(True)
     lost = page.get_by_text("The live connection is lost")

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import expect
 from tests.waiting import until
 
-from .pages import ages, check, every_look, held
+from .pages import DISCONNECTED, ages, check, every_look, held
 
 
 @pytest.fixture(scope="module")
@@ -163,7 +163,7 @@ def test_a_slow_network_is_said_and_waited_for(car, open_page):
 
 
 def test_a_lost_connection_is_said_and_the_chart_catches_up(car, open_page):
-    page = open_page(car, expected_error="net::ERR_")
+    page = open_page(car, expected_error=DISCONNECTED)
     drawn(page, "speed")
     page.context.set_offline(True)
     page.get_by_role("link", name="6 h", exact=True).click()

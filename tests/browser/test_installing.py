@@ -3,7 +3,7 @@
 from playwright.sync_api import expect
 from tests.waiting import free_port, until
 
-from .pages import every_look
+from .pages import DISCONNECTED, every_look
 
 
 def test_without_the_server_a_page_says_so_and_opens_what_was_asked_for_when_it_is_back(
@@ -11,7 +11,7 @@ def test_without_the_server_a_page_says_so_and_opens_what_was_asked_for_when_it_
 ):
     port = free_port()
     server = start_server(port=port)
-    page = open_page(server.url, expected_error="ERR_")
+    page = open_page(server.url, expected_error=DISCONNECTED)
     page.evaluate("navigator.serviceWorker.ready")
     until(lambda: page.evaluate("navigator.serviceWorker.controller !== null"))
     server.stop()

@@ -2,6 +2,8 @@
 
 from playwright.sync_api import expect
 
+from .pages import DISCONNECTED
+
 
 def test_new_values_and_new_parameters_appear_without_reloading(server, open_page):
     server.post("/temperature/", {"value": 21.5, "device": "attic"})
@@ -30,6 +32,6 @@ def test_a_device_without_readings_gets_its_first_ones(server, open_page):
 
 def test_a_lost_server_is_told(start_server, open_page):
     server = start_server()
-    page = open_page(f"{server.url}/last", expected_error="Failed to load resource")
+    page = open_page(f"{server.url}/last", expected_error=DISCONNECTED)
     server.stop()
     expect(page.locator("[data-live-lost]")).to_be_visible()
