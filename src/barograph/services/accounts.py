@@ -417,6 +417,15 @@ class Accounts:
         self._catalog.secrets.put(_SETUP, digest_of(token))
         return token
 
+    def check_setup(self, token: str) -> None:
+        """Raises `Forbidden` unless this is the secret of a set-up link that works."""
+        if self._catalog.users.any_admin():
+            raise Forbidden("there is an administrator already: sign in")
+        kept = self._catalog.secrets.get(_SETUP)
+        right = is_token(token) and kept is not None
+        if not right or not hmac.compare_digest(kept or b"", digest_of(token)):
+            raise Forbidden("this set-up link is not valid: restart Barograph for a new one")
+
     def claim_setup(
         self, token: str, username: str, password: str, email: str | None = None
     ) -> User:
@@ -425,12 +434,7 @@ class Accounts:
         Also `InvalidInput` and `Conflict`, as `register` does.
         """
         with self._registry.alone("set-up"):
-            kept = self._catalog.secrets.get(_SETUP)
-            right = is_token(token) and kept is not None
-            if not right or not hmac.compare_digest(kept or b"", digest_of(token)):
-                raise Forbidden("this set-up link is not valid: restart Barograph for a new one")
-            if self._catalog.users.any_admin():
-                raise Forbidden("there is an administrator already: sign in")
+            self.check_setup(token)
             user = self._create(username, email, password, "admin", None)
             self._catalog.secrets.delete(_SETUP)
         return user

@@ -200,7 +200,7 @@ class DashboardService:
         dashboard = self._require(principal, dashboard_id, own=True)
         found = find_user(self._catalog, user)
         if found.id == dashboard.user_id:
-            raise InvalidInput.of("user", f"{found.username} owns this dashboard already")
+            raise InvalidInput.of("user", f"this dashboard belongs to {found.username} already")
         share = Share(dashboard_id, found.id, writes, self._clock())
         detail = {"user": found.username, "access": "write" if writes else "read"}
         with self._audit.along(principal, "dashboard.share", dashboard.name, dashboard_id, detail):

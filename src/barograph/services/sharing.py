@@ -38,7 +38,7 @@ class DeviceSharing:
         require_owner(principal, device)
         found = find_user(self._catalog, user)
         if found.id == device.user_id:
-            raise InvalidInput.of("user", f"{found.username} owns this device already")
+            raise InvalidInput.of("user", f"this device belongs to {found.username} already")
         share = Share(device.id, found.id, writes, self._clock())
         detail = {"user": found.username, "access": "write" if writes else "read"}
         with self._registry.alone("devices"):

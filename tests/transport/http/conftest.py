@@ -22,7 +22,7 @@ def api(parts):
     app.state.access = Access(parts.registry, parts.accounts, "required", ["0.0.0.0"])
     problem_documents.install(app)
     for router in (auth.router, users.router, devices.router, assets.router):
-        app.include_router(router(parts))
+        app.routes.extend(router(parts).routes)
     return app
 
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from barograph.domain.dashboard import Dashboard, DashboardLink, SavedQuestion
 from barograph.domain.time import SECOND, format_time
 from barograph.services.core import Core
+from barograph.transport.http.joined import joined
 from barograph.transport.http.problem_documents import responses
 from barograph.transport.http.schemas import ID_MAX, Name, PathId, Time, time_text
 from barograph.transport.http.sharing import NewShare, ShareBody, ShareList, share_body
@@ -124,10 +125,7 @@ class QuestionList(BaseModel):
 
 def router(core: Core) -> APIRouter:
     """The routes below `/api/dashboards` and `/api/questions`."""
-    routes = APIRouter()
-    for part in (_dashboards, _shares, _links, _questions):
-        routes.include_router(part(core))
-    return routes
+    return joined(*(part(core) for part in (_dashboards, _shares, _links, _questions)))
 
 
 def _dashboards(core: Core) -> APIRouter:

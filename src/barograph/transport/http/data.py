@@ -1,7 +1,6 @@
 """`/api/devices/{device}/data`: a device's readings, read as a stream or removed."""
 
 from collections.abc import Iterator
-from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,6 +14,7 @@ from barograph.codecs.rows import encode_csv, encode_json, encode_ndjson
 from barograph.domain.errors import InvalidInput
 from barograph.services.core import Core
 from barograph.services.readings import ROWS_MAX, Selection
+from barograph.transport.http.accepted import accepted
 from barograph.transport.http.problem_documents import responses
 from barograph.transport.http.query import END_TIME, START_TIME, TZ, answer, parameter, query
 from barograph.transport.http.schemas import DeviceRef, Time
@@ -164,23 +164,11 @@ def _format(chosen: object, accept: str) -> str:
             raise InvalidInput.of("format", f"use one of {', '.join(_MEDIA_TYPES)}")
         return str(chosen)
     best, form = 0.0, "json"
-    for accepted in accept.lower().split(","):
-        media_type, _, parameters = accepted.partition(";")
-        wanted = _FORMS.get(media_type.strip())
-        quality = _quality(parameters)
+    for media_type, quality in accepted(accept).items():
+        wanted = _FORMS.get(media_type)
         if wanted is not None and quality > best:
             best, form = quality, wanted
     return form
-
-
-def _quality(parameters: str) -> float:
-    """How much a media range is wanted, 0 for not at all (RFC 9110, section 12.4.2)."""
-    for one in parameters.split(";"):
-        name, _, value = one.partition("=")
-        if name.strip() == "q":
-            with suppress(ValueError):
-                return float(value)
-    return 1.0
 
 
 def streamed(pieces: Iterator[bytes], media_type: str, headers: dict[str, str]) -> Response:

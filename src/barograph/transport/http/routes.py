@@ -36,6 +36,7 @@ from barograph.transport.http import (
 )
 from barograph.transport.http.access import Access
 from barograph.transport.http.ingest import HttpIngest
+from barograph.transport.http.joined import joined
 from barograph.transport.http.live_streams import LiveStreams
 
 RouterFactory = Callable[[Core], APIRouter]
@@ -83,10 +84,9 @@ def make(
     app.state.streams = streams
     app.openapi = partial(_schema, app, app.openapi)  # type: ignore[method-assign]  # FastAPI's way
     problem_documents.install(app)
-    app.include_router(ingest_schema.router(ingest))
     watch: RouterFactory = partial(live.router, streams=streams)
-    for factory in (*_ROUTERS, watch, *extra):
-        app.include_router(factory(core))
+    parts = [factory(core) for factory in (*_ROUTERS, watch, *extra)]
+    app.routes.extend(joined(ingest_schema.router(ingest), *parts).routes)
     return app
 
 

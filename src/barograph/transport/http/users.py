@@ -12,6 +12,7 @@ from barograph.services.core import Core
 from barograph.services.names import USERNAME_CHARS_MAX
 from barograph.transport.http.access import Access
 from barograph.transport.http.asker import principal
+from barograph.transport.http.joined import joined
 from barograph.transport.http.problem_documents import responses
 from barograph.transport.http.schemas import (
     LEFT_OUT,
@@ -142,7 +143,6 @@ def address_of(request: Request) -> str | None:
 def router(core: Core) -> APIRouter:
     """The routes below `/api/users`."""
     routes = APIRouter(prefix="/api/users", tags=["users"])
-    routes.include_router(_tokens(core))
     accounts = core.accounts
     most = page_limit(core.limits)
 
@@ -213,11 +213,11 @@ def router(core: Core) -> APIRouter:
         """Remove a user. One with devices: say what shall become of them."""
         accounts.delete(asker, user_id, delete_devices=devices == "delete", devices_to=devices_to)
 
-    return routes
+    return joined(_tokens(core), routes)
 
 
 def _tokens(core: Core) -> APIRouter:
-    routes = APIRouter(prefix="/me/tokens", tags=["tokens"])
+    routes = APIRouter(prefix="/api/users/me/tokens", tags=["users", "tokens"])
     tokens = core.accounts.tokens
 
     @routes.get("", responses=responses(401, 403, 404))

@@ -26,6 +26,7 @@ from barograph.domain.user import Principal
 from barograph.services.core import Core
 from barograph.services.names import NAME_CHARS_MAX, check_name
 from barograph.transport.http.access import Access
+from barograph.transport.http.joined import joined
 from barograph.transport.http.latest import LatestOfDevice
 from barograph.transport.http.paths import with_slashes
 from barograph.transport.http.problem_documents import invalid
@@ -129,8 +130,7 @@ def router(core: Core) -> APIRouter:
             raise Conflict("User already exists") from None
         return _done("User created. Try to auth", 201)
 
-    routes.include_router(_cars(core))
-    return routes
+    return joined(routes, _cars(core))
 
 
 def _signed_in(request: Request) -> Principal:
@@ -154,7 +154,7 @@ Mark = Annotated[
 
 
 def _cars(core: Core) -> APIRouter:
-    routes = APIRouter(route_class=_Route)
+    routes = APIRouter(route_class=_Route, tags=["car dealer"])
     read = body_reader(core.limits)
 
     def find(asker: Principal, mark: str) -> Asset:

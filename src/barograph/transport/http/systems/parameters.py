@@ -26,6 +26,7 @@ from barograph.domain.user import Principal, require_device
 from barograph.services.core import Core
 from barograph.services.places import decode_reading_id, encode_reading_id
 from barograph.services.readings import Selection
+from barograph.transport.http.joined import joined
 from barograph.transport.http.problem_documents import responses
 from barograph.transport.http.query import answer
 from barograph.transport.http.schemas import Time
@@ -116,11 +117,10 @@ def router(core: Core, *, count: int) -> APIRouter:
         headers = {"Vary": "Accept", "Cache-Control": "no-store"}
         return answer([] if device is None else list(_newest(core, device)), headers=headers)
 
-    catch_all = APIRouter(route_class=_LastResort)
+    catch_all = APIRouter(route_class=_LastResort, tags=["parameters"])
     _readings(core, catch_all, count)
     _writing(core, catch_all)
-    routes.include_router(catch_all)
-    return routes
+    return joined(routes, catch_all)
 
 
 def _readings(core: Core, routes: APIRouter, count: int) -> None:

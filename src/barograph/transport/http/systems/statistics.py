@@ -18,6 +18,7 @@ from barograph.services.core import Core
 from barograph.services.parameters import Parameters, truth
 from barograph.services.user_statistics import UserStatistics
 from barograph.transport.http.analytics import DeviceSummary, UserSummary
+from barograph.transport.http.joined import joined
 from barograph.transport.http.problem_documents import responses
 from barograph.transport.http.query import END_TIME, START_TIME, TZ, answer, parameter, query
 from barograph.transport.http.schemas import DeviceRef, Email, PathId
@@ -113,12 +114,11 @@ def router(core: Core) -> APIRouter:
             core.writer.write(core.ingest.resolve(device, numbers))
         return answer({"accepted": len(numbers)}, 201)
 
-    routes.include_router(_summaries(core))
-    return routes
+    return joined(routes, _summaries(core))
 
 
 def _summaries(core: Core) -> APIRouter:
-    routes = APIRouter()
+    routes = APIRouter(tags=["device statistics"])
     whole_and_each = UserStatistics(core.analytics)
 
     def of(
