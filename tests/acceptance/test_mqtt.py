@@ -39,7 +39,12 @@ class Party:
     def __init__(self, server, version, client_id="", *, clean=True, username=None, **more):
         options = {"clean_session": clean} if version == V3 else {}
         self.client = paho.Client(
-            paho.CallbackAPIVersion.VERSION2, client_id, protocol=version, **options
+            paho.CallbackAPIVersion.VERSION2,
+            client_id,
+            protocol=version,
+            # Another test's server may have the port by then.
+            reconnect_on_failure=False,
+            **options,
         )
         self.version = version
         self.connected, self.messages, self.answers, self.ended = (queue.Queue() for _ in range(4))

@@ -19,13 +19,13 @@ MINUTE = 60_000_000
 class Browser:
     """A client that keeps cookies and sends forms as our pages do."""
 
-    def __init__(self, core, mode, host="127.0.0.1"):
+    def __init__(self, core, mode, host="127.0.0.1", scheme="http"):
         app = FastAPI(redirect_slashes=False)
         app.state.access = Access(core.registry, core.accounts, mode, ["127.0.0.1"])
         problem_documents.install(app)
-        app.include_router(router(core))
+        app.routes.extend(router(core).routes)
         self._transport = httpx.ASGITransport(app, client=("127.0.0.1", 50_000))
-        self._base_url = f"http://{host}:8000"
+        self._base_url = f"{scheme}://{host}:8000"
         self.cookies = httpx.Cookies()
 
     def request(self, method, path, **options):

@@ -37,3 +37,12 @@ def test_a_button_of_no_panel_moves_none(browser, core, board):
     assert len(core.dashboards.get(OPERATOR, board.id).panels) == 2
     browser.send(f"/ui/dashboards/{board.id}/arrange", order=["0", "1"], act="remove:1")
     assert len(core.dashboards.get(OPERATOR, board.id).panels) == 1
+
+
+def test_a_panel_without_its_device_is_asked_for_again(browser, core, greenhouse):
+    panel = {"kind": "stat", "title": "Now", "question": {"devices": [greenhouse.id]}}
+    board = core.dashboards.create(OPERATOR, "Board", [panel])
+    core.devices.delete(OPERATOR, greenhouse)
+    page = browser.get(f"/ui/dashboards/{board.id}").text
+    assert 'data-every="30000"' in page
+    assert "there is no such device" in page.lower()

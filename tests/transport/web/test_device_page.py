@@ -6,8 +6,12 @@ import json
 import re
 
 import pytest
+from starlette.responses import StreamingResponse
 
+from barograph.domain.errors import Unavailable
 from barograph.domain.user import OPERATOR, Principal
+from barograph.transport.web import device as device_page
+from barograph.transport.web import figures
 
 HOUR = 3_600_000_000
 
@@ -106,6 +110,75 @@ def test_a_browser_with_scripts_gets_the_chart_before_the_figures(browser, green
     brought = json.loads(html.unescape(brought))
     asked = browser.get(f"/ui/devices/{greenhouse.id}/chart").json()
     assert brought["metrics"] == asked["metrics"]
+
+
+def test_without_scripts_the_chart_is_sent_before_the_figures_are_computed(
+    browser, greenhouse, monkeypatch
+):
+    made = []
+    monkeypatch.setattr(figures, "columns", lambda *_: made.append("figures") or [])
+    passed_on = _watch_parts(browser, monkeypatch, made)
+    page = browser.get(f"/ui/devices/{greenhouse.id}", accept_encoding="identity").text
+    assert made == ["part", "figures", "part"]
+    first, rest = passed_on
+    assert first.count('<path class="line"') == 1
+    assert 'id="statistics"' not in first
+    assert 'id="statistics"' in rest
+    assert first + rest == page
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (Unavailable("the readings cannot be read now"), "The readings cannot be read now."),
+        (ZeroDivisionError(), "Something went wrong inside Barograph."),
+    ],
+)
+def test_where_figures_fail_the_page_has_the_chart_and_the_error(
+    browser, greenhouse, monkeypatch, error, said
+):
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(figures, "columns", fail)
+    page = browser.get(f"/ui/devices/{greenhouse.id}").text
+    assert '<path class="line"' in page
+    assert said in page
+    assert page.count("<html") == page.count("</html>") == page.count("<main") == 1
+
+
+def test_where_the_chart_fails_the_status_says_so(browser, greenhouse, monkeypatch):
+    def fail(*_):
+        raise Unavailable("the readings cannot be read now")
+
+    monkeypatch.setattr(device_page, "courses", fail)
+    assert browser.get(f"/ui/devices/{greenhouse.id}").status_code == 503
+
+
+def test_a_moment_that_is_none_is_refused_before_anything_is_sent(browser, greenhouse):
+    path = f"/ui/devices/{greenhouse.id}?before=yesteryear"
+    assert browser.get(path).status_code == 422
+    browser.cookies.set("barograph_scripts", "1")
+    assert browser.get(path).status_code == 422
+
+
+def _watch_parts(browser, monkeypatch, made):
+    """The parts of the page, which are written into `made` as they are passed on."""
+    passed_on = []
+    plain = StreamingResponse.__init__
+
+    def watch(parts):
+        for part in parts:
+            made.append("part")
+            passed_on.append(part)
+            yield part
+
+    monkeypatch.setattr(
+        StreamingResponse,
+        "__init__",
+        lambda self, parts, **options: plain(self, watch(parts), **options),
+    )
+    return passed_on
 
 
 def test_metrics_are_called_measured_and_limited_as_was_set(browser, core, greenhouse):
@@ -361,3 +434,18 @@ def test_readings_that_are_all_alike_are_one_narrow_bar(browser, core, write):
     write(still, [(core.clock() - i * 1_000_000, {"level": 7.0}) for i in range(1, 4)])
     page = browser.get(f"/ui/devices/{still.id}?range=15m").text
     assert re.search(r'<path d="M115 48v-48.0h9V48Z"/>', page)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "start_time=2000-01-01&end_time=9999-12-31T23:59:59",
+        "start_time=9999-12-31T23:59:59.999999Z",
+    ],
+)
+def test_a_period_up_to_the_last_time_there_is_leads_nowhere_beyond_it(browser, greenhouse, query):
+    page = browser.get(f"/ui/devices/{greenhouse.id}?{query}")
+    assert page.status_code == 200
+    for way in ("earlier", "later", "wider"):
+        link = html.unescape(re.search(rf'href="([^"]+)" data-shift="{way}"', page.text)[1])
+        assert browser.get(f"/ui/devices/{greenhouse.id}{link}").status_code == 200

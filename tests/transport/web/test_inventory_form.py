@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from barograph.domain.user import OPERATOR
 from barograph.transport.web.inventory import attribute_text, attribute_value
 
 
@@ -46,3 +47,23 @@ def test_a_form_that_is_sent_as_it_came_changes_nothing(value):
 
 def test_what_was_text_stays_text():
     assert attribute_value("12", "11") == "12"
+
+
+def test_an_asset_with_many_attributes_can_be_changed(browser, core):
+    attributes = {f"a{i}": i for i in range(100)}
+    asset = core.assets.create(OPERATOR, "room", "Attic", attributes)
+    names, values = [*attributes, "", ""], [*map(str, attributes.values()), "", ""]
+    answer = browser.send(
+        f"/ui/inventory/{asset.id}", kind="room", name="Loft", attribute=names, value=values
+    )
+    assert answer.status_code == 303
+    changed = core.assets.get(OPERATOR, asset.id)
+    assert (changed.name, changed.attributes) == ("Loft", attributes)
+
+
+def test_a_device_that_was_fitted_elsewhere_meanwhile_is_not_taken_off_that(browser, core):
+    attic, cellar = (core.assets.create(OPERATOR, "room", name, {}) for name in ("Attic", "Cellar"))
+    device, _ = core.devices.create(OPERATOR, "Sensor", asset_id=cellar.id)
+    path = f"/ui/inventory/{attic.id}/devices"
+    assert browser.send(path, device=device.id, remove="true").status_code == 303
+    assert core.registry.device(device.id).asset_id == cellar.id

@@ -149,3 +149,13 @@ def test_newest_readings_are_told_of_ones_own_devices_only(core, stranger, green
     assert answer.json() == [
         {"device_id": own.id, "metric": "x", "value": 1.5, "ts": "2025-10-09T08:53:20Z"}
     ]
+
+
+@pytest.mark.parametrize("page", [0, 99])
+def test_a_page_that_is_not_there_is_the_nearest_one_that_is(browser, core, page):
+    for i in range(60):
+        core.devices.create(OPERATOR, f"Sensor {i:02}")
+    answer = browser.get(f"/?page={page}", hx_request="true")
+    nearest = 2 if page else 1
+    assert f"Page {nearest} of 2" in answer.text
+    assert answer.headers["hx-replace-url"] == ("/?page=2" if page else "/")

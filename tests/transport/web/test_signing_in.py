@@ -33,7 +33,7 @@ def test_session_cookie_is_out_of_reach_of_scripts_and_other_sites(stranger, ada
 def test_a_wrong_password_is_refused_in_words(stranger, ada):
     answer = stranger.send("/sign-in", username="ada", password="wrong")
     assert answer.status_code == 401
-    assert "the username or the password is not right" in answer.text
+    assert "The username or the password is not right." in answer.text
     assert stranger.get("/").status_code == 303
 
 
@@ -99,6 +99,18 @@ def test_set_up_link_makes_the_first_administrator_once(stranger, core):
     assert stranger.send("/setup", token=token, **fields).status_code == 403
 
 
+def test_a_set_up_link_that_works_no_more_shows_no_form(stranger, core):
+    wrong = stranger.get("/setup?token=" + "A" * 20)
+    assert (wrong.status_code, 'name="password"' in wrong.text) == (403, False)
+    assert "restart Barograph for a new one" in wrong.text
+    token = core.accounts.setup_link_token()
+    core.accounts.claim_setup(token, "root", "correct horse battery")
+    used = stranger.get(f"/setup?token={token}")
+    assert (used.status_code, 'name="password"' in used.text) == (403, False)
+    assert "There is an administrator already: sign in." in used.text
+    assert 'class="button" href="/sign-in"' in used.text
+
+
 def test_registration_makes_a_member_who_is_signed_in(stranger, core):
     answer = stranger.send(
         "/ui/register", username="bob", email="bob@example.org", password="correct horse battery"
@@ -129,3 +141,13 @@ def test_a_form_is_no_longer_than_a_body_may_be_whoever_sends_it(stranger, core)
     assert answer.status_code == 413
     assert "10000 bytes" in answer.text
     assert stranger.send("/sign-in", username="x" * 5_000).status_code == 401
+
+
+def test_a_piece_of_a_page_leads_to_the_form_and_back_to_the_page(stranger):
+    headers = {"HX-Request": "true", "HX-Current-URL": "http://127.0.0.1:8000/?order=name&page=2"}
+    answer = stranger.request("GET", "/ui/devices/new", headers=headers)
+    assert answer.status_code == 204
+    assert answer.headers["hx-redirect"] == "/sign-in?next=/%3Forder%3Dname%26page%3D2"
+    for url in ("http://127.0.0.1:8000/", "http://[", "javascript:alert(1)"):
+        answer = stranger.get("/ui/devices/new", hx_request="true", hx_current_url=url)
+        assert answer.headers["hx-redirect"].partition("?next=")[0] == "/sign-in"

@@ -1,15 +1,20 @@
 """Headers, files, languages, and how errors look."""
 
 import re
+from dataclasses import replace
 from importlib.resources import files
 
 import pytest
 from babel.messages.extract import extract_from_dir
+from tests.transport.web.conftest import Browser
 
+from barograph.domain.errors import Unauthenticated, Unavailable
 from barograph.domain.time import DAY, HOUR
 from barograph.domain.user import OPERATOR
+from barograph.ports.page import Page
 from barograph.services.schedules import Wanted
 from barograph.transport.web.language import choose_language, load_languages
+from barograph.transport.web.paging import part_of
 from barograph.transport.web.static_files import StaticFiles
 
 ROOM = files("barograph.transport.web")
@@ -25,6 +30,30 @@ def test_every_answer_forbids_what_pages_do_not_need(stranger, path):
     assert "frame-ancestors 'none'" in policy
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["cache-control"] == "no-store"
+
+
+def test_pages_by_https_are_cut_off_from_who_opened_them(core, stranger):
+    by_https = Browser(core, "required", scheme="https")
+    assert by_https.get("/sign-in").headers["cross-origin-opener-policy"] == "same-origin"
+    assert "cross-origin-opener-policy" not in stranger.get("/sign-in").headers
+
+
+@pytest.mark.parametrize(
+    ("accepted", "encoding"),
+    [
+        ("gzip, deflate, br, zstd", "zstd"),
+        ("gzip, zstd;q=0", "gzip"),
+        ("GZIP", "gzip"),
+        ("br", None),
+        ("", None),
+    ],
+)
+def test_pages_are_compressed_as_the_browser_reads_them(browser, greenhouse, accepted, encoding):
+    path = f"/ui/devices/{greenhouse.id}"
+    answer = browser.get(path, accept_encoding=accepted)
+    assert answer.headers.get("content-encoding") == encoding
+    assert answer.headers.get("vary") == ("Accept-Encoding" if encoding else None)
+    assert greenhouse.name in answer.text
 
 
 def test_no_page_has_an_inline_script_or_style(browser, greenhouse):
@@ -110,6 +139,22 @@ def test_a_defect_is_told_on_a_page_whose_number_is_in_the_log(browser, core, ca
     assert f"<code>{number}</code>" in answer.text
     (record,) = [one for one in caplog.records if one.exc_info]
     assert number in record.getMessage()
+
+
+def test_what_is_away_is_asked_for_again_and_its_reason_is_not_for_strangers(
+    browser, stranger, core
+):
+    def away(*_, **__):
+        raise Unavailable("the catalog /var/lib/data.db cannot be used (disk I/O error)")
+
+    core.accounts.check_password = away
+    told = stranger.send("/sign-in", username="ada", password="correct horse battery")
+    assert (told.status_code, "/var/lib" in told.text) == (503, False)
+    core.assets.kinds = away
+    told = browser.get("/ui/inventory?kind=auto")
+    assert told.status_code == 503
+    assert "The catalog /var/lib/data.db cannot be used (disk I/O error)." in told.text
+    assert 'href="/ui/inventory?kind=auto">Try again</a>' in told.text
 
 
 @pytest.mark.parametrize(
@@ -221,13 +266,24 @@ def test_the_log_is_in_the_reader_s_language(browser, core):
     assert "роль: участник, включено: нет, cron: 0 6 * * 1" in page
 
 
+def test_the_log_says_in_the_reader_s_language_what_tokens_may_and_who_was_not_known(browser, core):
+    ada, _ = core.accounts.register("ada", None, "correct horse battery", OPERATOR)
+    core.accounts.tokens.create(OPERATOR, ada.id, "wall", reads_only=True)
+    with pytest.raises(Unauthenticated):
+        core.accounts.check_password("eve", "wrong", "192.0.2.1")
+    page = browser.get("/ui/people/audit", accept_language="ru").text
+    assert "токен: wall, доступ: только читать" in page
+    assert "неудачный вход под именем <b>(неизвестно)</b>" in page
+    assert "сетевой адрес: 192.0.2.1" in page
+
+
 def test_buckets_of_days_have_dates_and_shorter_ones_the_time_of_day_too(browser, core, write):
     device, _ = core.devices.create(OPERATOR, "Mast", key="mast")
     write(device, [(day * DAY + HOUR, {"x": 1.0}) for day in (10, 11)])
     asked = f"/ui/analytics?devices={device.id}&start_time=1970-01-10&end_time=1970-01-20&tz=UTC&interval="
     by_day, by_hour = (browser.get(asked + interval).text for interval in ("1d", "1h"))
     assert ">11 Jan 1970</time>" in by_day
-    assert ">11 Jan 1970 01:00:00</time>" in by_hour
+    assert ">11 Jan 1970 01:00</time>" in by_hour
 
 
 def test_a_schedule_says_its_zone_where_it_is_another_than_the_reader_s(browser, core):
@@ -237,3 +293,33 @@ def test_a_schedule_says_its_zone_where_it_is_another_than_the_reader_s(browser,
     page = browser.get("/ui/reports").text
     assert page.count("Asia/Tokyo") == 1
     assert ">UTC<" not in page
+
+
+@pytest.mark.parametrize(
+    ("path", "there"),
+    [
+        ("/ui/people", 'href="/ui/people/1"'),
+        ("/ui/inventory", 'href="/ui/inventory/1"'),
+        ("/ui/people/audit", "added the asset"),
+    ],
+)
+def test_beyond_the_last_page_of_a_list_is_the_last_one(browser, core, ada, path, there):
+    core.assets.create(OPERATOR, "room", "Attic", {})
+    assert there in browser.get(f"{path}?page=9").text
+
+
+def test_a_list_goes_on_where_a_page_is_shorter_than_usual(core):
+    core.limits = replace(core.limits, page_items_max=2)
+    found = [
+        part_of(core, lambda limit, offset: Page([*range(5)][offset : offset + limit], 5), page, 50)
+        for page in (1, 2, 3)
+    ]
+    assert [(one.items, one.pages) for one in found] == [([0, 1], 3), ([2, 3], 3), ([4], 3)]
+
+
+def test_a_report_at_times_that_are_not_said_is_not_made_at_once(browser, core):
+    answer = browser.send("/ui/reports/new", name="Weekly", period="today", time="custom", cron="")
+    assert answer.status_code == 422
+    assert "Say at which times it is to be made." in answer.text
+    assert '<option value="custom" selected>' in answer.text
+    assert core.jobs.list(OPERATOR, limit=1).items == []

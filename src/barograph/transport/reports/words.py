@@ -1,7 +1,6 @@
 """How reports speak: in the languages of the dashboard, from the same catalogues."""
 
 from dataclasses import dataclass
-from functools import cache
 
 from barograph.domain.statistic import Scalar
 from barograph.domain.time import from_text, parse_zone, to_datetime
@@ -37,7 +36,7 @@ class Words:
     @staticmethod
     def of(code: str) -> "Words":
         """The language of this code, or else English."""
-        languages = _languages()
+        languages = load_languages()
         return Words(languages.get(code, languages[DEFAULT_LANGUAGE]))
 
     def text(self, message: str) -> str:
@@ -62,8 +61,3 @@ class Words:
         """The document's period, from and until."""
         start, end = (self.moment(document, t) for t in (document.start_time, document.end_time))
         return f"{start} – {end} ({document.tz})"
-
-
-@cache
-def _languages() -> dict[str, Language]:
-    return dict(load_languages())

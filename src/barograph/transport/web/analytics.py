@@ -14,6 +14,7 @@ from barograph.domain.job import ENDED, Job
 from barograph.domain.time import parse_moment, to_datetime
 from barograph.domain.user import require_device
 from barograph.services.core import Core
+from barograph.transport.http.joined import joined
 from barograph.transport.web.answers import LINES_MAX, Asked, parts
 from barograph.transport.web.asking import (
     STATISTICS,
@@ -52,10 +53,7 @@ def statistic_text(visit: Visit, name: str) -> str:
 
 def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
     """Below `/ui/analytics`."""
-    pages = APIRouter()
-    for part in (_asking, _keeping):
-        pages.include_router(part(site.core, visits, options))
-    return pages
+    return joined(*(part(site.core, visits, options) for part in (_asking, _keeping)))
 
 
 def _asking(core: Core, visits: Visits, options: Mapping[str, Any]) -> APIRouter:

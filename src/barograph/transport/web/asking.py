@@ -111,7 +111,11 @@ def offered(core: Core, visit: Visit, question: Mapping[str, Any]) -> dict[str, 
     """What the form lets choose: devices, metrics, statistics, periods, intervals."""
     devices = core.registry.devices_for(visit.asker)
     chosen = set(question.get("devices") or ())
-    metrics = {metric: None for device in devices for metric in core.registry.series_of(device.id)}
+    metrics: dict[str, str] = {}
+    for device in devices:
+        for metric, series in core.registry.series_of(device.id).items():
+            if not metrics.get(metric):
+                metrics[metric] = core.registry.metric_settings(series).label or ""
     named = _names(question.get("metrics"))
     start = question.get("start_time", "-24h" if not question else "")
     return {
@@ -121,7 +125,10 @@ def offered(core: Core, visit: Visit, question: Mapping[str, Any]) -> dict[str, 
             :_OFFERED
         ],
         "chosen_devices": chosen,
-        "metrics": [*named, *(one for one in sorted(metrics) if one not in named)][:_OFFERED],
+        "metrics": [
+            (metric, metrics.get(metric) or metric)
+            for metric in [*named, *(one for one in sorted(metrics) if one not in named)]
+        ][:_OFFERED],
         "chosen_metrics": set(named),
         "statistics": STATISTICS,
         "chosen_statistics": _names(question.get("stats")),

@@ -12,7 +12,9 @@ from barograph.domain.audit import AuditEntry
 from barograph.domain.period import Period
 from barograph.domain.time import DAY
 from barograph.services.audit import KINDS, OPERATOR_NAME, STRANGER_NAME
+from barograph.services.failed_sign_ins import UNKNOWN
 from barograph.transport.web.language import marked
+from barograph.transport.web.paging import part_of
 from barograph.transport.web.people import ROLE_TEXT
 from barograph.transport.web.session import Visits
 from barograph.transport.web.site import Site, Visit
@@ -69,8 +71,12 @@ _ACTION_TEXT = {
 }
 _DETAIL_TEXT = {
     "access": marked("access"),
+    "address": marked("network address"),
+    "asset_id": marked("asset"),
+    "attributes": marked("attributes"),
     "before": marked("before"),
     "command": marked("command"),
+    "configured": marked("as configured"),
     "email": marked("e-mail"),
     "enabled": marked("enabled"),
     "key": marked("key"),
@@ -78,15 +84,24 @@ _DETAIL_TEXT = {
     "link": marked("link"),
     "metrics": marked("metrics"),
     "name": marked("name"),
+    "not_noted_before": marked("not noted before"),
     "owner": marked("owner"),
     "readings": marked("readings"),
     "role": marked("role"),
+    "round_time": marked("times rounded to"),
+    "scope": marked("access"),
     "to": marked("sent to"),
+    "token": marked("token"),
     "user": marked("user"),
+    "user_id": marked("owner"),
 }
 _WORDS: Mapping[tuple[str, str | bool], str] = {
     ("access", "read"): marked("read only"),
     ("access", "write"): marked("read and write"),
+    ("configured", True): marked("yes"),
+    ("configured", False): marked("no"),
+    ("scope", "full"): marked("read and write"),
+    ("scope", "read"): marked("read only"),
     ("enabled", True): marked("yes"),
     ("enabled", False): marked("no"),
     **{("role", role): text for role, text in ROLE_TEXT.items()},
@@ -105,6 +120,8 @@ class _LogLine:
     entry: AuditEntry
     actor: str
     """To be translated where it is no user's name."""
+    subject: str
+    """What it was done to."""
     action: str
     """In words, to be translated; the action itself where there are none."""
     detail: str
@@ -116,8 +133,13 @@ def _line(visit: Visit, entry: AuditEntry) -> _LogLine:
         for name, value in entry.detail.items()
         if value not in ([], {})
     )
+    failed = entry.action == "user.sign_in_failed"
     return _LogLine(
-        entry, _ACTORS.get(entry.actor, ""), _ACTION_TEXT.get(entry.action, entry.action), detail
+        entry,
+        _ACTORS.get(entry.actor, ""),
+        visit.text(marked("(unknown)")) if failed and entry.subject == UNKNOWN else entry.subject,
+        _ACTION_TEXT.get(entry.action, entry.action),
+        detail,
     )
 
 
@@ -153,14 +175,19 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
         page: Annotated[int, Query(ge=1, le=1_000_000)] = 1,
     ) -> HTMLResponse:
         length = _PERIODS.get(since, (None, None))[1]
-        found = accounts.audit.list(
-            visit.asker,
-            actor=actor.strip() or None,
-            kind=kind if kind in KINDS else None,
-            search=search,
-            period=Period(None if length is None else visit.now - length, None),
-            limit=_PAGE,
-            offset=(page - 1) * _PAGE,
+        found = part_of(
+            site.core,
+            lambda limit, offset: accounts.audit.list(
+                visit.asker,
+                actor=actor.strip() or None,
+                kind=kind if kind in KINDS else None,
+                search=search,
+                period=Period(None if length is None else visit.now - length, None),
+                limit=limit,
+                offset=offset,
+            ),
+            page,
+            _PAGE,
         )
         asked = {"actor": actor, "kind": kind, "search": search, "since": since}
         return visit.page(
@@ -170,8 +197,8 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
             asked=asked,
             kinds=_KIND_TEXT,
             periods={key: text for key, (text, _) in _PERIODS.items()},
-            page=page,
-            pages=-(-found.total // _PAGE),
+            page=found.page,
+            pages=found.pages,
             page_url=lambda n: "/ui/people/audit?" + urlencode({**asked, "page": n}),
         )
 

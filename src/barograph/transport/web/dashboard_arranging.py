@@ -11,6 +11,7 @@ from barograph.domain.dashboard import Dashboard
 from barograph.domain.errors import BarographError, InvalidInput, NotFound
 from barograph.services.core import Core
 from barograph.services.panels import HEIGHTS, KINDS, WIDTHS
+from barograph.transport.http.joined import joined
 from barograph.transport.web.asking import offered, question_of, sent
 from barograph.transport.web.dashboard_view import KIND_TEXT, shown
 from barograph.transport.web.language import marked
@@ -37,10 +38,7 @@ _HEIGHT_TEXT = {
 
 def router(core: Core, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
     """Below `/ui/dashboards/{id}`: `arrange`, `delete`, `panels`."""
-    pages = APIRouter()
-    pages.include_router(_arranging(core, visits, options))
-    pages.include_router(_panels(core, visits, options))
-    return pages
+    return joined(*(part(core, visits, options) for part in (_arranging, _panels)))
 
 
 def _arranging(core: Core, visits: Visits, options: Mapping[str, Any]) -> APIRouter:

@@ -7,27 +7,17 @@ from fastapi import APIRouter, Depends, Form
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from barograph.domain.errors import BarographError
-from barograph.domain.time import DAY
 from barograph.services.core import Core
-from barograph.transport.web.language import marked
+from barograph.transport.http.joined import joined
+from barograph.transport.web.lives import LIVES, expires_time
 from barograph.transport.web.mistakes import MISTAKES, message_of
 from barograph.transport.web.session import Visits
 from barograph.transport.web.site import Visit, status_of
 
-_LIVES = {
-    "": (marked("until it is revoked"), None),
-    "1": (marked("for a day"), DAY),
-    "30": (marked("for 30 days"), 30 * DAY),
-    "365": (marked("for a year"), 365 * DAY),
-}
-
 
 def router(core: Core, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
     """Below `/ui/dashboards/{id}`: `sharing`, `links`."""
-    pages = APIRouter()
-    pages.include_router(_sharing(core, visits, options))
-    pages.include_router(_links(core, visits, options))
-    return pages
+    return joined(*(part(core, visits, options) for part in (_sharing, _links)))
 
 
 def _sharing(core: Core, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
@@ -81,7 +71,7 @@ def _sharing_page(
             for share in core.dashboards.shares(who, dashboard_id)
         ],
         links=core.dashboards.links(who, dashboard_id),
-        lives={key: text for key, (text, _) in _LIVES.items()},
+        lives=LIVES,
         address=address,
         problem="" if problem is None else message_of(visit, problem),
     )
@@ -97,13 +87,12 @@ def _links(core: Core, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
         name: Annotated[str, Form()] = "",
         lives: Annotated[str, Form()] = "",
     ) -> Response:
-        length = _LIVES.get(lives, _LIVES["1"])[1]
         try:
             _, secret = core.dashboards.add_link(
                 visit.asker,
                 dashboard_id,
                 name.strip(),
-                expires_time=None if length is None else visit.now + length,
+                expires_time=expires_time(lives, visit.now),
             )
         except MISTAKES as error:
             return _sharing_page(core, visit, dashboard_id, problem=error)

@@ -12,6 +12,7 @@ from barograph.domain.dashboard import Dashboard
 from barograph.domain.errors import BarographError, InvalidInput
 from barograph.domain.user import Principal
 from barograph.services.core import Core
+from barograph.transport.http.joined import joined
 from barograph.transport.web import dashboard_arranging, dashboard_sharing
 from barograph.transport.web.board_live import BoardEvents
 from barograph.transport.web.dashboard_view import KIND_TEXT, shown
@@ -27,10 +28,8 @@ Places = Annotated[str | None, Query(max_length=300)]
 
 def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
     """Below `/ui/dashboards`, and `/ui/shared` for who comes by a link."""
-    pages = APIRouter()
-    for part in (_list, _looking, dashboard_arranging.router, dashboard_sharing.router):
-        pages.include_router(part(site.core, visits, options))
-    return pages
+    parts = (_list, _looking, dashboard_arranging.router, dashboard_sharing.router)
+    return joined(*(part(site.core, visits, options) for part in parts))
 
 
 def _list_page(core: Core, visit: Visit, problem: BarographError | None = None) -> HTMLResponse:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -89,6 +89,7 @@ class _Shown:
         self.start, self.end = self.view.period(
             core.store, [one.series for one in self.views.values()], visit.now, visit.zone
         )
+        self._listed = self._readings_period()
         series = [one.series for one in self.chosen]
         self._texts = core.store.with_texts(series) if series else frozenset()
 
@@ -171,7 +172,7 @@ class _Shown:
 
     def readings(self) -> dict[str, Any]:
         """The newest readings of the period, or those before the ones that were shown."""
-        rows = figures.readings(self.core, self.chosen, self._readings_period())
+        rows = figures.readings(self.core, self.chosen, self._listed)
         return {
             "device": self.device,
             "view": self.view,
@@ -292,19 +293,17 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
     pages = APIRouter(prefix="/ui/devices/{device_id}", **options)
 
     @pages.get("")
-    def device_page(visit: Annotated[Visit, Depends(visits.known)], device_id: int) -> HTMLResponse:
+    def device_page(visit: Annotated[Visit, Depends(visits.known)], device_id: int) -> Response:
         shown = _Shown(core, visit, device_id)
         device = shown.device
         status = status_of(shown.seen, visit.now, core.presence.of(device.id))
         few = sum(course.count for course in shown.courses) <= _AT_ONCE_READINGS_MAX
-        scripts = _SCRIPTS_COOKIE in visit.request.cookies
-        at_once = few and not scripts
-        told = {"view": shown.view, **exchange(core, visit, device)}
-        if at_once:
-            told |= shown.figures()
-        return visit.page(
+        at_once = few and _SCRIPTS_COOKIE not in visit.request.cookies
+        page = partial(visit.page_in_two, more=shown.figures) if at_once else visit.page
+        return page(
             "device.html",
-            **told,
+            **exchange(core, visit, device),
+            view=shown.view,
             at_once=at_once,
             owner=None if device.user_id is None else core.registry.user(device.user_id),
             asset=None if device.asset_id is None else core.catalog.assets.get(device.asset_id),
@@ -323,8 +322,8 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
             around=shown.around(),
             shown=shown.metrics,
             strips=shown.strips(),
-            # A browser that runs scripts draws them without asking once more.
-            course=_as_text(shown.chart()) if scripts else "",
+            # Scripts draw them without asking once more.
+            course=_as_text(shown.chart()),
             snippets=snippets(visit.base_url, device, None, site.mqtt),
             token=None,
             may_write=shown.may_write,

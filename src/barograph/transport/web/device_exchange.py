@@ -112,7 +112,7 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
         except (Conflict, InvalidInput) as error:
             if not visit.wants_piece:
                 raise
-            problem = visit.text(str(error))
+            problem = visit.refusal(error)
             context = exchange(core, visit, device)
             return visit.page("device_exchange.html", **context, problem=problem)
         if visit.wants_piece:

@@ -100,11 +100,10 @@ class DeviceList:
     """The users with devices, for those who see other users' devices."""
     assets: Mapping[int, str]
     """What devices are fitted to."""
-
-    @property
-    def pages(self) -> int:
-        """How many pages the matching ones fill."""
-        return -(-self.total // PAGE_DEVICES)
+    page: int
+    """Which page it is: the last one where there are not so many as were asked for."""
+    pages: int
+    """How many pages the matching ones fill."""
 
 
 def device_list(core: Core, principal: Principal, filters: Filters, now: int) -> DeviceList:
@@ -127,7 +126,9 @@ def device_list(core: Core, principal: Principal, filters: Filters, now: int) ->
     counts = Counter(status for _, status in matching)
     chosen = [one for one, status in matching if filters.status in {"", status}]
     chosen.sort(key=_KEYS[filters.order])
-    first = (filters.page - 1) * PAGE_DEVICES
+    pages = -(-len(chosen) // PAGE_DEVICES)
+    page = max(1, min(filters.page, pages))
+    first = (page - 1) * PAGE_DEVICES
     return DeviceList(
         chosen[first : first + PAGE_DEVICES],
         len(chosen),
@@ -135,6 +136,8 @@ def device_list(core: Core, principal: Principal, filters: Filters, now: int) ->
         counts,
         _owners(core, principal, devices),
         _assets(core, devices),
+        page,
+        pages,
     )
 
 

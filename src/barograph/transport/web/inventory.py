@@ -21,6 +21,7 @@ from barograph.transport.web.language import marked
 from barograph.transport.web.metric_views import MetricView, metric_views
 from barograph.transport.web.mistakes import MISTAKES, message_of
 from barograph.transport.web.overview import newest_of
+from barograph.transport.web.paging import part_of
 from barograph.transport.web.session import Visits
 from barograph.transport.web.site import Site, Visit, status_of
 from barograph.transport.web.status import status_of as seen_status
@@ -29,7 +30,8 @@ _PAGE = 50
 # As JSON writes them: what begins with a zero or a plus is somebody's number of something, and text.
 _WHOLE = re.compile(r"-?(?:0|[1-9]\d{0,99})\Z", re.ASCII)
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?\Z", re.ASCII)
-_ATTRIBUTES_MAX = 40
+_ATTRIBUTES_MAX = 400
+"""Starlette reads no more than 1,000 fields of a form, of which an attribute takes two."""
 _SHOWN_READINGS = 4
 
 _LABELS = {
@@ -105,12 +107,13 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
         given: Mapping[str, str] | None = None,
     ) -> HTMLResponse:
         kinds = assets.kinds(visit.asker)
-        found = assets.list(
-            visit.asker,
-            kind=kind or None,
-            search=search,
-            limit=_PAGE,
-            offset=(page - 1) * _PAGE,
+        found = part_of(
+            core,
+            lambda limit, offset: assets.list(
+                visit.asker, kind=kind or None, search=search, limit=limit, offset=offset
+            ),
+            page,
+            _PAGE,
         )
         devices = fitted(visit)
         columns = list(dict.fromkeys(name for asset in found.items for name in asset.attributes))
@@ -127,8 +130,8 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
             kind=kind,
             car=CAR,
             search=search,
-            page=page,
-            pages=-(-found.total // _PAGE),
+            page=found.page,
+            pages=found.pages,
             page_url=lambda n: "/ui/inventory?" + urlencode(_asked(kind, search, n)),
             kind_url=lambda one: "/ui/inventory?" + urlencode(_asked(one, search, 1)),
             shown_readings=_SHOWN_READINGS,
@@ -232,7 +235,9 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
     ) -> Response:
         assets.get(visit.asker, asset_id)
         found = require_owner(visit.asker, core.registry.device(device))
-        core.devices.update(visit.asker, found, asset_id=None if remove else asset_id)
+        # What was meanwhile fitted to something else is not taken off that.
+        if not remove or found.asset_id == asset_id:
+            core.devices.update(visit.asker, found, asset_id=None if remove else asset_id)
         return RedirectResponse(f"/ui/inventory/{asset_id}#devices", 303)
 
     @pages.post("/{asset_id}/delete")

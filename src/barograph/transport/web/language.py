@@ -9,6 +9,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import tzinfo
+from functools import cache
 from gettext import GNUTranslations, NullTranslations
 from importlib.resources import files
 
@@ -17,10 +18,12 @@ from babel.dates import format_datetime, format_timedelta
 from babel.numbers import format_decimal, format_percent
 
 from barograph.domain.time import SECOND, to_datetime
+from barograph.transport.http.accepted import accepted
 
 DEFAULT_LANGUAGE = "en"
 _SCIENTIFIC_FROM = 1e9
 _SCIENTIFIC_BELOW = 1e-4
+_WISHES_MAX = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,8 @@ class Language:
 
     def share(self, part: float) -> str:
         """A part of the whole, in percent."""
-        return format_percent(part, format="#,##0.#%", locale=self.locale)
+        usual = self.locale.percent_formats[None].pattern
+        return format_percent(part, format=usual.replace("0", "0.#"), locale=self.locale)
 
     def plain(self, value: float | None) -> str:
         """A number as a form takes it back: every digit, nothing between them."""
@@ -125,6 +129,7 @@ def marked(message: str) -> str:
     return message
 
 
+@cache
 def load_languages() -> Mapping[str, Language]:
     """The languages there are, by code, English first."""
     from babel.messages.mofile import write_mo  # noqa: PLC0415  # megabytes, until a page is shown
@@ -155,15 +160,7 @@ def choose_language(
     """The remembered language, or the one that the browser's `Accept-Language` likes best."""
     if remembered is not None and remembered in languages:
         return languages[remembered]
-    wishes: list[tuple[float, str]] = []
-    for part in accept_language.split(",")[:16]:
-        tag, _, quality = part.partition(";q=")
-        try:
-            weight = float(quality) if quality else 1.0
-        except ValueError:
-            continue
-        if weight > 0:
-            wishes.append((weight, tag.strip()))
-    wishes.sort(key=lambda wish: -wish[0])
-    found = negotiate_locale([tag for _, tag in wishes], list(languages), sep="-")
+    weights = accepted(accept_language)
+    wanted = sorted((tag for tag in weights if weights[tag] > 0), key=lambda tag: -weights[tag])
+    found = negotiate_locale(wanted[:_WISHES_MAX], list(languages), sep="-")
     return languages[found or DEFAULT_LANGUAGE]

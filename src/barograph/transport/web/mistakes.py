@@ -14,4 +14,4 @@ MISTAKES = (Conflict, InvalidInput, NotFound, TooManyRequests)
 
 def message_of(visit: Visit, error: BarographError) -> str:
     """What the form says, in the visitor's language where there is a translation."""
-    return visit.text(str(error))
+    return visit.refusal(error)

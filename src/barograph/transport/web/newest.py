@@ -4,7 +4,6 @@ It shares the address `/last` with that service's JSON (`http/systems/parameters
 page's script asks for; a browser's `Accept` header tells them apart.
 """
 
-import re
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -15,12 +14,11 @@ from starlette.datastructures import Headers
 from starlette.routing import Match
 from starlette.types import Scope
 
+from barograph.transport.http.accepted import accepted
 from barograph.transport.http.systems.parameters import DEFAULT_DEVICE, default_device
 from barograph.transport.web.overview import newest_of
 from barograph.transport.web.session import Visits
 from barograph.transport.web.site import Site, Visit
-
-_WEIGHT = re.compile(r"(?:\A|;)\s*q\s*=\s*([01](?:\.[0-9]{0,3})?)\s*(?:;|\Z)", re.ASCII)
 
 
 def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
@@ -60,11 +58,7 @@ def _rather_html(accept: str) -> bool:
 
     Of two that weigh the same, the one that is named first; who names neither gets JSON.
     """
-    weights: dict[str, float] = {}
-    for part in accept.lower().split(","):
-        kind, _, parameters = part.partition(";")
-        weight = _WEIGHT.search(parameters)
-        weights.setdefault(kind.strip(), float(weight[1]) if weight else 1.0)
+    weights = accepted(accept)
 
     def weight_of(*ranges: str) -> float:
         return next((weights[one] for one in ranges if one in weights), 0.0)

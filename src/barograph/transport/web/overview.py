@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Form, Query
@@ -105,6 +105,7 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
     def overview(visit: Annotated[Visit, Depends(visits.known)], shape: str = "") -> HTMLResponse:
         filters = Filters.of(visit.request)
         found = device_list(core, visit.asker, filters, visit.now)
+        filters = replace(filters, page=found.page)
         kept = visit.request.cookies.get(_SHAPE_COOKIE, "")
         chosen = next((one for one in (shape, kept) if one in SHAPES), SHAPES[0])
         page = visit.page(
@@ -112,6 +113,7 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
             rows=_rows(core, found.shown, visit.now),
             found=found,
             filters=filters,
+            page_url=lambda n: filters.url(page=n),
             orders=ORDERS,
             shape=chosen,
             shapes=SHAPES,
@@ -122,7 +124,7 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
             is_operator=visit.asker.kind == "operator",
         )
         if visit.wants_piece:
-            page.headers["HX-Replace-Url"] = filters.url()
+            page.headers["HX-Replace-Url"] = filters.url(page=filters.page)
         if shape in SHAPES and shape != kept:
             set_cookie(visit.request, page, _SHAPE_COOKIE, shape, PREFERENCE_SECONDS)
         return page
@@ -168,7 +170,7 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
             # htmx puts answers of any status into the page; a browser shows them.
             status = 409 if isinstance(error, Conflict) else 422
             return visit.page(
-                "device_new.html", status, problem=visit.text(str(error)), name=name, key=key
+                "device_new.html", status, problem=visit.refusal(error), name=name, key=key
             )
         return visit.page(
             "device_added.html",

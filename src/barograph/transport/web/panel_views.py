@@ -7,6 +7,7 @@ from typing import Any
 from barograph.domain.batch import Reading
 from barograph.domain.dashboard import Dashboard
 from barograph.domain.errors import BarographError, Unavailable
+from barograph.domain.metric import COLOURS
 from barograph.domain.user import Principal
 from barograph.services.core import Core
 from barograph.services.timeline import timeline
@@ -120,7 +121,8 @@ def _view(
     except Unavailable:
         raise
     except BarographError as error:
-        return replace(view, problem=visit.text(str(error)))
+        # What is missing may come back: a page that stays open asks again.
+        return replace(view, problem=visit.refusal(error), every_ms=_EVERY_MS_MAX)
 
 
 def _every(asked: Asked, kind: str, length: int) -> int:
@@ -214,8 +216,11 @@ def _timelines(core: Core, visit: Visit, view: PanelView, asked: Asked) -> Panel
         spans = []
         line = timeline(core.store, subject.series, start, end, visit.now, _STATE_SLOTS)
         for span in line.spans:
-            state = span.state if span.state is not None else visit.text(_CHANGING)
-            pen = pens.setdefault(state, len(pens) % 8 + 1)
+            state, pen = visit.text(_CHANGING), 0
+            if span.state is not None:
+                state = span.state
+                pen = pens.get(state) or sum(one > 0 for one in pens.values()) % COLOURS + 1
+            pens[state] = pen
             when = visit.language.moment(span.start, asked.question.zone)
             spans.append(
                 State(

@@ -12,6 +12,7 @@ from barograph.domain.user import Role, User, require_admin
 from barograph.services.accounts import ROLES
 from barograph.transport.web.language import marked
 from barograph.transport.web.mistakes import MISTAKES, message_of
+from barograph.transport.web.paging import part_of
 from barograph.transport.web.profile import token_rows
 from barograph.transport.web.session import Visits
 from barograph.transport.web.site import Site, Visit, status_of
@@ -44,15 +45,22 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
         problem: str = "",
         **given: str,
     ) -> HTMLResponse:
-        found = accounts.list(visit.asker, search=search, limit=_PAGE, offset=(page - 1) * _PAGE)
+        found = part_of(
+            core,
+            lambda limit, offset: accounts.list(
+                visit.asker, search=search, limit=limit, offset=offset
+            ),
+            page,
+            _PAGE,
+        )
         return visit.page(
             "people.html",
             status,
             users=[(user, len(core.registry.devices_of_user(user.id))) for user in found.items],
             total=found.total,
             search=search,
-            page=page,
-            pages=-(-found.total // _PAGE),
+            page=found.page,
+            pages=found.pages,
             page_url=lambda n: "/ui/people?" + urlencode({"search": search, "page": n}),
             role_text=ROLE_TEXT,
             role_hint=_ROLE_HINT,

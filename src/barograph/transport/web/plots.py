@@ -6,7 +6,7 @@ as they are here.
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
 
@@ -19,6 +19,8 @@ from barograph.transport.web.language import Language
 WIDTH, HEIGHT = 1000, 240
 _BAR_SHARE = 0.82
 _LABELS = 3
+_BARS_FEW = 4
+"""So many bars are wide enough for a label below each."""
 _PARTS = 4
 _ROUND = (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10, 15, 20, 25, 30)
 """Lengths of a part of the upright axis, in powers of ten."""
@@ -67,13 +69,15 @@ class Plot:
     drawn: Sequence[Drawn]
     values: Sequence[str] = ()
     """The labels of the upright axis, from the top."""
-    times: Sequence[str] = ()
-    """The labels of time, from the left."""
+    times: Sequence[tuple[str, float]] = ()
+    """The labels of time and how far right they are, in percent."""
     data: str = ""
     """JSON for the script, seconds since 1970; empty for bars."""
     width: int = WIDTH
     height: int = HEIGHT
     units: Sequence[str] = field(default_factory=tuple)
+    spread: bool = True
+    """Whether the first and the last of `times` are those of the ends."""
 
     @property
     def empty(self) -> bool:
@@ -82,10 +86,19 @@ class Plot:
 
 
 def draw_lines(
-    lines: Sequence[Line], start: int, end: int, language: Language, zone: tzinfo
+    lines: Sequence[Line],
+    start: int,
+    end: int,
+    language: Language,
+    zone: tzinfo,
+    *,
+    zero: bool = False,
 ) -> Plot:
-    """The lines in one box, each in the band between its least and greatest."""
-    bounds = _bounds([line.course for line in lines], zero=False)
+    """The lines in one box, each in the band between its least and greatest.
+
+    `zero` has the upright axis begin at zero, for what is an amount.
+    """
+    bounds = _bounds([line.course for line in lines], zero=zero)
     if bounds is None:
         return Plot(start, end, [Drawn(line.label, line.unit, line.pen) for line in lines])
     bottom, top = bounds
@@ -111,7 +124,7 @@ def draw_lines(
         drawn,
         [language.value(value) for value in (top, middle(bottom, top), bottom)],
         _times(start, end, language, zone),
-        json.dumps(_data(lines, start, end), separators=(",", ":")),
+        json.dumps(_data(lines, start, end, zero=zero), separators=(",", ":")),
         units=tuple(dict.fromkeys(line.unit for line in lines if line.unit)),
     )
 
@@ -159,7 +172,8 @@ def draw_bars(
         end,
         drawn,
         [language.value(value) for value in (top, middle(bottom, top), bottom)],
-        _times(start, end, language, zone),
+        _bar_times(edges, start, end, language, zone),
+        spread=False,
         units=tuple(dict.fromkeys(line.unit for line in lines if line.unit)),
     )
 
@@ -211,18 +225,37 @@ def _down(value: float, bottom: float, top: float) -> float:
     return (1 - share_of(value, bottom, top)) * HEIGHT
 
 
-def _times(start: int, end: int, language: Language, zone: tzinfo) -> list[str]:
+def _times(start: int, end: int, language: Language, zone: tzinfo) -> list[tuple[str, float]]:
     step = (end - start) / _LABELS
-    times = [round(start + i * step) for i in range(_LABELS + 1)]
-    if end - start > 3 * DAY:
-        return [language.day(time, zone) for time in times]
-    return [language.short_moment(time, zone) for time in times]
+    write = _writer(start, end, language)
+    return [
+        (write(round(start + i * step), zone), round(100 * i / _LABELS, 1))
+        for i in range(_LABELS + 1)
+    ]
 
 
-def _data(lines: Sequence[Line], start: int, end: int) -> dict[str, object]:
+def _bar_times(
+    edges: Mapping[int, int], start: int, end: int, language: Language, zone: tzinfo
+) -> list[tuple[str, float]]:
+    """When some of the bars begin, each below its bar."""
+    starts = sorted(edges)
+    apart = -(-len(starts) // _BARS_FEW)
+    write = _writer(start, end, language)
+    return [
+        (write(one, zone), round(100 * ((one + edges[one]) / 2 - start) / (end - start), 1))
+        for one in starts[::apart]
+    ]
+
+
+def _writer(start: int, end: int, language: Language) -> Callable[[int, tzinfo], str]:
+    return language.day if end - start > 3 * DAY else language.short_moment
+
+
+def _data(lines: Sequence[Line], start: int, end: int, *, zero: bool) -> dict[str, object]:
     return {
         "start": start / SECOND,
         "end": end / SECOND,
+        "zero": zero,
         "lines": [
             {
                 "label": line.label,

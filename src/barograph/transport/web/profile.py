@@ -8,23 +8,18 @@ from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from barograph.domain.errors import BarographError, InvalidInput
-from barograph.domain.time import DAY, SECOND
+from barograph.domain.time import SECOND
 from barograph.domain.user import Token, User, require_device
 from barograph.services.browser_sessions import LIFETIME
 from barograph.services.tokens import BROWSER_SESSION
 from barograph.transport.http.access import SESSION_COOKIE
 from barograph.transport.http.users import address_of
 from barograph.transport.web.language import marked
+from barograph.transport.web.lives import LIVES, expires_time
 from barograph.transport.web.mistakes import MISTAKES, message_of
 from barograph.transport.web.session import Visits
 from barograph.transport.web.site import Site, Visit, set_cookie, status_of
 
-_LIVES = {
-    "": (marked("until it is revoked"), None),
-    "1": (marked("for a day"), DAY),
-    "30": (marked("for 30 days"), 30 * DAY),
-    "365": (marked("for a year"), 365 * DAY),
-}
 _DONE = {
     "saved": marked("Saved."),
     "password": marked("The new password holds from now on; your other sessions have ended."),
@@ -81,7 +76,7 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
             200 if problem is None else status_of(problem),
             tokens=token_rows(accounts.tokens.list(visit.asker, user.id), visit.now),
             new_token=token,
-            lives={key: text for key, (text, _) in _LIVES.items()},
+            lives=LIVES,
             shared=[
                 (device, writes, core.registry.user(device.user_id or 0))
                 for device, writes in shared
@@ -137,14 +132,13 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
         lives: Annotated[str, Form()] = "",
     ) -> Response:
         user = _user(visit)
-        length = _LIVES.get(lives, _LIVES["1"])[1]
         try:
             _, text = accounts.tokens.create(
                 visit.asker,
                 user.id,
                 name.strip(),
                 reads_only=scope == "read",
-                expires_time=None if length is None else visit.now + length,
+                expires_time=expires_time(lives, visit.now),
             )
         except MISTAKES as error:
             return profile_page(visit, where="token", problem=error)

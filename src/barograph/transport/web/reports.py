@@ -12,10 +12,12 @@ from barograph.domain.job import ENDED
 from barograph.domain.report import FORMS, Form
 from barograph.services.core import Core
 from barograph.services.schedules import Wanted
+from barograph.transport.http.joined import joined
 from barograph.transport.web.analytics import STATUS_TEXT
 from barograph.transport.web.asking import offered, question_of, sent
 from barograph.transport.web.language import marked
 from barograph.transport.web.mistakes import MISTAKES, message_of
+from barograph.transport.web.paging import part_of
 from barograph.transport.web.session import Visits
 from barograph.transport.web.site import Site, Visit, status_of
 
@@ -48,15 +50,17 @@ _CUSTOM = "custom"
 
 def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
     """Below `/ui/reports`."""
-    pages = APIRouter()
-    for part in (_reports, _schedules):
-        pages.include_router(part(site.core, visits, options))
-    return pages
+    return joined(*(part(site.core, visits, options) for part in (_reports, _schedules)))
 
 
 def _list_page(core: Core, visit: Visit, page: int = 1, job_id: int | None = None) -> HTMLResponse:
     who = visit.asker
-    found = core.reports.list(who, limit=_PAGE, offset=(page - 1) * _PAGE)
+    found = part_of(
+        core,
+        lambda limit, offset: core.reports.list(who, limit=limit, offset=offset),
+        page,
+        _PAGE,
+    )
     job = None if job_id is None else core.jobs.get(who, job_id)
     return visit.page(
         "reports.html",
@@ -68,8 +72,8 @@ def _list_page(core: Core, visit: Visit, page: int = 1, job_id: int | None = Non
         job=job,
         job_text=STATUS_TEXT,
         ended=ENDED,
-        page=page,
-        pages=-(-found.total // _PAGE),
+        page=found.page,
+        pages=found.pages,
         page_url=lambda n: f"/ui/reports?page={n}",
     )
 
@@ -107,11 +111,13 @@ def _asked(visit: Visit, fields: FormData) -> dict[str, Any]:
     question["period"] = _field(fields, "period") or "yesterday"
     question["language"] = visit.language.code
     cron = _field(fields, "time")
+    if cron == _CUSTOM:
+        cron = _field(fields, "cron") or _CUSTOM
     email = _field(fields, "email")
     return {
         "name": _field(fields, "name"),
         "question": question,
-        "cron": _field(fields, "cron") if cron == _CUSTOM else cron,
+        "cron": cron,
         "email": [one.strip() for one in email.split(",") if one.strip()],
         "formats": _forms(fields),
     }
@@ -158,6 +164,8 @@ def _reports(core: Core, visits: Visits, options: Mapping[str, Any]) -> APIRoute
         }
         try:
             asked = _asked(visit, form)
+            if asked["cron"] == _CUSTOM:
+                raise InvalidInput.of("cron", marked("Say at which times it is to be made."))
             if not asked["cron"]:
                 name = asked["name"] or visit.text(marked("Report"))
                 job = core.reports.make(visit.asker, name, asked["question"])

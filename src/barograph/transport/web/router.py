@@ -4,6 +4,8 @@ from fastapi import APIRouter, Request, Response
 
 from barograph.services.core import Core
 from barograph.services.system import System
+from barograph.transport.http.accepted import accepted
+from barograph.transport.http.joined import joined
 from barograph.transport.web import (
     analytics,
     api_docs,
@@ -65,27 +67,29 @@ def router(
     site = Site(core, mqtt)
     visits = Visits(site)
     options = {"route_class": page_route(site), "include_in_schema": False}
-    pages = APIRouter()
-    for part in _PARTS:
-        pages.include_router(part.router(site, visits, options))
+    parts = [part.router(site, visits, options) for part in _PARTS]
     if system is not None:
-        pages.include_router(system_page.router(site, visits, options, system))
+        parts.append(system_page.router(site, visits, options, system))
     if newest_page:
-        pages.include_router(newest.router(site, visits, options))
-    pages.include_router(_static_files(site))
-    pages.include_router(mqtt_docs.router(site, visits, options, describe_mqtt))
-    pages.include_router(api_docs.router(site, options))
-    _anything_else(site, pages)
-    return pages
+        parts.append(newest.router(site, visits, options))
+    return joined(
+        _static_files(site),
+        *parts,
+        mqtt_docs.router(site, visits, options, describe_mqtt),
+        api_docs.router(site, options),
+        _anything_else(site),
+    )
 
 
-def _anything_else(site: Site, pages: APIRouter) -> None:
+def _anything_else(site: Site) -> APIRouter:
     """Who mistyped the address of a page reads so on a page."""
 
     async def missing(request: Request) -> Response:
         return not_found(site, request, marked("No page has this address."))
 
+    pages = APIRouter()
     pages.add_route("/ui/{path:path}", missing, methods=["GET"], include_in_schema=False)
+    return pages
 
 
 def _static_files(site: Site) -> APIRouter:
@@ -101,7 +105,7 @@ def _static_files(site: Site) -> APIRouter:
         lasting = "public, max-age=31536000, immutable"
         headers = {"Cache-Control": lasting if latest else "no-cache", "Vary": "Accept-Encoding"}
         body = file.plain
-        if "gzip" in request.headers.get("accept-encoding", ""):
+        if accepted(request.headers.get("accept-encoding", "")).get("gzip", 0) > 0:
             headers["Content-Encoding"] = "gzip"
             body = file.gzipped
         return finished(request, Response(body, media_type=file.content_type, headers=headers))

@@ -96,7 +96,7 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
             return signed_in(request, user, following)
         except _MISTAKES as error:
             status = 401 if isinstance(error, Unauthenticated) else status_of(error)
-            return sign_in_page(visit, following, status, visit.text(str(error)), username)
+            return sign_in_page(visit, following, status, visit.refusal(error), username)
 
     @pages.post("/sign-out", dependencies=[Depends(visits.sending_as_anyone)])
     def sign_out(request: Request) -> Response:
@@ -122,7 +122,7 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
             **{name: visit.text(text) for name, text in texts.items()},
             action=action,
             setup_token=token,
-            problem="" if error is None else visit.text(str(error)),
+            problem="" if error is None else visit.refusal(error),
             username=username,
             email=email,
             password_chars_min=limits.password_chars_min,
@@ -140,6 +140,7 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
     def set_up_form(
         visit: Annotated[Visit, Depends(visits.anyone)], token: str = ""
     ) -> HTMLResponse:
+        accounts.check_setup(token)  # nobody fills in a form for a link that works no more
         return set_up_page(visit, token)
 
     @pages.post("/setup")

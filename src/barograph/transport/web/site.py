@@ -1,21 +1,21 @@
 """What all pages share: language, theme, zone, templates, headers, and how errors look."""
 
-import gzip
 import logging
 import secrets
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import tzinfo
-from functools import cached_property
-from typing import Any
-from urllib.parse import quote
+from functools import cache
+from typing import Any, Final, TypeVar
+from urllib.parse import quote, urlsplit
 
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.responses import HTMLResponse, RedirectResponse, StreamingResponse
 from fastapi.routing import APIRoute
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from starlette.concurrency import iterate_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
@@ -36,11 +36,15 @@ from barograph.domain.user import Principal, User
 from barograph.services.core import Core
 from barograph.transport.http.access import Access
 from barograph.transport.http.request_body import bounded
+from barograph.transport.web.compression import compress, compress_parts, encoding_for
 from barograph.transport.web.language import Language, choose_language, load_languages, marked
+from barograph.transport.web.refusals import refusal
 from barograph.transport.web.snippets import MqttAddress
-from barograph.transport.web.static_files import StaticFiles
+from barograph.transport.web.static_files import static_files
 
 logger = logging.getLogger(__name__)
+
+_R = TypeVar("_R", bound=Response)
 
 CSRF_COOKIE = "barograph_form"
 LANGUAGE_COOKIE = "barograph_language"
@@ -58,9 +62,13 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
+
+_HTTPS_HEADERS = {"Cross-Origin-Opener-Policy": "same-origin"}
+"""Browsers ignore it from other machines by plain HTTP, and warn of it. From this machine they heed
+it, and start one more process before they show the first page, which is then seen later. A site
+that opened the page could without it tell it to go elsewhere; it cannot read it."""
 
 _PLACES = (
     ("/", marked("Devices"), "devices", False),
@@ -73,6 +81,8 @@ _PLACES = (
 )
 
 _COMPRESSED_BYTES_MIN = 1_000
+_SO_FAR: Final = "<!-- so far -->"
+_MAIN: Final = '<main id="main">'
 
 _STATUS: Mapping[type[BarographError], int] = {
     MalformedInput: 400,
@@ -91,6 +101,19 @@ def status_of(error: BarographError) -> int:
     return next((_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS), 500)
 
 
+class PageInTwo(StreamingResponse):
+    """A page of which the browser shows the first part while the rest is made, in a thread."""
+
+    def __init__(self, parts: Iterator[str]) -> None:
+        super().__init__(parts, media_type="text/html")
+        self._parts = parts
+
+    def compress(self, encoding: str) -> None:
+        """Send it smaller, each part still on its own."""
+        parts = compress_parts(encoding, (part.encode() for part in self._parts))
+        self.body_iterator = iterate_in_threadpool(parts)
+
+
 class Site:
     """Makes the pages of one installation."""
 
@@ -98,38 +121,42 @@ class Site:
         """`mqtt` is where devices publish; None where they cannot."""
         self.core = core
         self.mqtt = mqtt
-        self.statics = StaticFiles()
+        self.statics = static_files()
 
-    @cached_property
+    @property
     def languages(self) -> Mapping[str, Language]:
         """The languages by code, read when the first page is asked for: many servers show none."""
         return load_languages()
 
-    @cached_property
-    def _environments(self) -> Mapping[str, Environment]:
-        return {code: self._environment(language) for code, language in self.languages.items()}
-
-    def _environment(self, language: Language) -> Environment:
-        environment = Environment(
-            loader=PackageLoader("barograph.transport.web"),
-            autoescape=select_autoescape(default=True),
-            undefined=StrictUndefined,
-            extensions=["jinja2.ext.i18n"],
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        environment.install_gettext_translations(language.translations, newstyle=True)  # type: ignore[attr-defined]  # the extension adds it
-        environment.globals.update(
-            lang=language,
-            languages=self.languages,
-            static=self.statics.url,
-            iso=format_time,
-        )
-        return environment
-
     def render(self, language: Language, template: str, context: Mapping[str, Any]) -> str:
         """The template's HTML in the language."""
-        return self._environments[language.code].get_template(template).render(context)
+        return _environment(language.code).get_template(template).render(context)
+
+    def render_in_two(
+        self,
+        language: Language,
+        template: str,
+        context: Mapping[str, Any],
+        more: Callable[[], Mapping[str, Any]],
+    ) -> Iterator[str]:
+        """The HTML as far as the template's mark `<!-- so far -->`; then, knowing `more()` as well, the rest.
+
+        Templates that are included after the mark see what `more` tells; the block around it knows
+        names from its beginning only.
+        """
+        page = _environment(language.code).get_template(template)
+        known = page.new_context(dict(context))
+        pieces = page.root_render_func(known)
+        first: list[str] = []
+        for piece in pieces:
+            before, mark, after = piece.partition(_SO_FAR)
+            first.append(before)
+            if mark:
+                yield "".join(first)
+                known.vars.update(more())
+                yield "".join([after, *pieces])
+                return
+        yield "".join(first)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,23 +175,45 @@ class Visit:
 
     def page(self, template: str, http_status: int = 200, **context: Any) -> HTMLResponse:
         """The page, or the piece of one, that the template makes of the context."""
-        html = self.site.render(
-            self.language,
-            template,
-            {
-                "visit": self,
-                "theme": self.theme,
-                "zone": self.zone,
-                "now": self.now,
-                "user": self.user,
-                "principal": self.principal,
-                "csrf": self.csrf,
-                "here": self.here,
-                "base_url": self.base_url,
-                **context,
-            },
-        )
-        response = HTMLResponse(html, http_status)
+        html = self.site.render(self.language, template, {**self._known, **context})
+        return self._with_token(HTMLResponse(html, http_status))
+
+    def page_in_two(
+        self, template: str, more: Callable[[], Mapping[str, Any]], **context: Any
+    ) -> Response:
+        """The page, whose first part is sent before `more` finds out what the rest takes.
+
+        What is refused with a status has to be refused before. Once the first part is sent, an
+        error stands where the rest would.
+        """
+        parts = self.site.render_in_two(self.language, template, {**self._known, **context}, more)
+        first = next(parts)  # what fails here still gets its status
+        return self._with_token(PageInTwo(self._and_rest(first, parts)))
+
+    def _and_rest(self, first: str, parts: Iterator[str]) -> Iterator[str]:
+        yield first
+        try:
+            rest = next(parts, "")
+        except Exception as error:  # noqa: BLE001 - as of any page, the page tells, or the log
+            page = bytes(page_of(self.site, self.request, error).body).decode()
+            rest = page.partition(_MAIN)[2]
+        yield rest
+
+    @property
+    def _known(self) -> Mapping[str, Any]:
+        return {
+            "visit": self,
+            "theme": self.theme,
+            "zone": self.zone,
+            "now": self.now,
+            "user": self.user,
+            "principal": self.principal,
+            "csrf": self.csrf,
+            "here": self.here,
+            "base_url": self.base_url,
+        }
+
+    def _with_token(self, response: _R) -> _R:
         if self.csrf and self.request.cookies.get(CSRF_COOKIE) != self.csrf:
             set_cookie(self.request, response, CSRF_COOKIE, self.csrf)
         return response
@@ -236,6 +285,33 @@ class Visit:
         """The message in the visitor's language."""
         return self.language.translations.gettext(message)
 
+    def refusal(self, error: BarographError) -> str:
+        """What a service said, as a sentence in the visitor's language."""
+        return self.sentence(str(error))
+
+    def sentence(self, message: str) -> str:
+        """The same of a message that has no error, or none any more."""
+        return refusal(self.language, message)
+
+
+@cache
+def _environment(code: str) -> Environment:
+    """The templates in one language, the same for every installation."""
+    languages = load_languages()
+    environment = Environment(
+        loader=PackageLoader("barograph.transport.web"),
+        autoescape=select_autoescape(default=True),
+        undefined=StrictUndefined,
+        extensions=["jinja2.ext.i18n"],
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.install_gettext_translations(languages[code].translations, newstyle=True)  # type: ignore[attr-defined]  # the extension adds it
+    environment.globals.update(
+        lang=languages[code], languages=languages, static=static_files().url, iso=format_time
+    )
+    return environment
+
 
 def set_cookie(
     request: Request, response: Response, name: str, value: str, seconds: int | None = None
@@ -284,8 +360,6 @@ def page_route(site: Site) -> type[APIRoute]:
                     response = await handler(Request(request.scope, receive))
                 except Unauthenticated:
                     response = _once_more(site, request) or _to_sign_in(request)
-                except BarographError as error:
-                    response = _error_page(site, request, status_of(error), str(error))
                 except RequestValidationError:
                     response = _error_page(
                         site,
@@ -297,12 +371,8 @@ def page_route(site: Site) -> type[APIRoute]:
                     response = _error_page(site, request, error.status_code, str(error.detail))
                 except ClientDisconnect:
                     raise  # there is nobody to show a page to
-                except Exception:
-                    number = secrets.token_hex(4)
-                    logger.exception(
-                        "%s %s failed, request %s", request.method, request.url.path, number
-                    )
-                    response = _defect_page(site, request, number)
+                except Exception as error:  # noqa: BLE001 - the page tells, or the log
+                    response = page_of(site, request, error)
                 return finished(request, response)
 
             return handle
@@ -313,6 +383,8 @@ def page_route(site: Site) -> type[APIRoute]:
 def finished(request: Request, response: Response) -> Response:
     """The response with the headers that every answer of the pages has."""
     response.headers.update(_HEADERS)
+    if request.url.scheme == "https":
+        response.headers.update(_HTTPS_HEADERS)
     response.headers.setdefault("Cache-Control", "no-store")
     return _compressed(request, response)
 
@@ -331,16 +403,17 @@ def _compressed(request: Request, response: Response) -> Response:
     who can ask for it a thousand times and measure guess the secret. Nobody can: other sites'
     requests come without our cookies, and the token is worth nothing without them.
     """
-    body = getattr(response, "body", b"")
-    if (
-        len(body) < _COMPRESSED_BYTES_MIN
-        or "content-encoding" in response.headers
-        or "gzip" not in request.headers.get("accept-encoding", "")
-    ):
+    encoding = encoding_for(request.headers.get("accept-encoding", ""))
+    if encoding is None or "content-encoding" in response.headers:
         return response
-    response.body = gzip.compress(body, 5, mtime=0)
-    response.headers["Content-Length"] = str(len(response.body))
-    response.headers["Content-Encoding"] = "gzip"
+    if isinstance(response, PageInTwo):
+        response.compress(encoding)
+    elif len(body := getattr(response, "body", b"")) < _COMPRESSED_BYTES_MIN:
+        return response
+    else:
+        response.body = compress(encoding, body)
+        response.headers["Content-Length"] = str(len(response.body))
+    response.headers["Content-Encoding"] = encoding
     response.headers.add_vary_header("Accept-Encoding")
     return response
 
@@ -365,11 +438,20 @@ def _once_more(site: Site, request: Request) -> Response | None:
 def _to_sign_in(request: Request) -> Response:
     """A page sends the visitor to the sign-in form; a piece of one has htmx do that."""
     if request.headers.get("hx-request") == "true":
-        return Response(status_code=204, headers={"HX-Redirect": "/sign-in"})
+        address = "/sign-in"
+        with suppress(ValueError):  # who says that it is htmx may say anything
+            page = urlsplit(request.headers.get("hx-current-url", ""))
+            address = _sign_in_and_back(page.path, page.query)
+        return Response(status_code=204, headers={"HX-Redirect": address})
     if request.method != "GET":
         return RedirectResponse("/sign-in", 303)
-    back = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-    return RedirectResponse("/sign-in" + (f"?next={quote(back)}" if back != "/" else ""), 303)
+    return RedirectResponse(_sign_in_and_back(request.url.path, request.url.query), 303)
+
+
+def _sign_in_and_back(path: str, query: str) -> str:
+    """The address of the form that leads back to this page."""
+    back = path + (f"?{query}" if query else "")
+    return "/sign-in" + (f"?next={quote(back)}" if back not in {"", "/"} else "")
 
 
 def _error_page(
@@ -380,8 +462,14 @@ def _error_page(
     )
 
 
-def _defect_page(site: Site, request: Request, number: str) -> HTMLResponse:
-    """The page about a defect of ours; its number finds the cause in the log."""
+def page_of(site: Site, request: Request, error: Exception) -> HTMLResponse:
+    """The page about an error; the one of a defect of ours has a number that finds it in the log."""
+    if isinstance(error, BarographError):
+        return _error_page(site, request, status_of(error), str(error))
+    number = secrets.token_hex(4)
+    logger.error(
+        "%s %s failed, request %s", request.method, request.url.path, number, exc_info=error
+    )
     message = marked("Something went wrong inside Barograph. Its log says what, under this number:")
     response = _error_page(site, request, 500, message, number)
     response.headers["X-Request-Id"] = number

@@ -7,6 +7,7 @@ for good and still never mixes two versions; the scripts import each other by re
 import gzip
 import hashlib
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
@@ -59,6 +60,12 @@ class StaticFiles:
     def get(self, name: str) -> StaticFile | None:
         """The file, or None."""
         return self._files.get(name)
+
+
+@cache
+def static_files() -> StaticFiles:
+    """The files of this program."""
+    return StaticFiles()
 
 
 def _walk(folder: Traversable, prefix: str) -> list[tuple[str, bytes]]:

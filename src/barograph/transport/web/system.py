@@ -55,13 +55,13 @@ _WORDS: Mapping[str, str] = {
         "Storing is behind: %(number)s readings wait to be written. The disk is too slow, or too much comes in."
     ),
     "writes_refused": marked(
-        "In the last ten minutes %(number)s writes were refused because too much was waiting. Senders try again by themselves."
+        "Writes refused in the last ten minutes, because too much was waiting: %(number)s. Senders try again by themselves."
     ),
     "commits_failed": marked(
-        "In the last ten minutes %(number)s commits failed; their readings were sent back. The log says why."
+        "Commits that failed in the last ten minutes: %(number)s. Their readings were sent back. The log says why."
     ),
     "clocks_ahead": marked(
-        "The clock of these devices, or of this machine, is wrong: readings come from the future (%(number)s devices: %(names)s)."
+        "The clock of these devices, or of this machine, is wrong: readings come from the future (devices: %(number)s – %(names)s)."
     ),
     "no_backup": marked("There is no backup yet. Make one below, and copy it to another machine."),
     "backup_old": marked("The newest backup is %(number)s days old. Make a new one."),
@@ -76,8 +76,10 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any], system: Syste
     def page(
         visit: Visit,
         problem: BarographError | None = None,
+        typed: str | None = None,
         asked: tuple[str, int, Effect] | None = None,
     ) -> HTMLResponse:
+        """`typed` is the length that was refused with `problem`, to be put right."""
         status = system.status(visit.asker)
         course = Course("")
         for time, rate in status.rates:
@@ -88,13 +90,16 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any], system: Syste
             "system.html",
             200 if problem is None else status_of(problem),
             status=status,
-            plot=draw_lines([line], start, max(visit.now, start + 1), visit.language, visit.zone),
+            plot=draw_lines(
+                [line], start, max(visit.now, start + 1), visit.language, visit.zone, zero=True
+            ),
             stored=status.stored[:_METRICS_SHOWN],
             stored_total=sum(one.readings for one in status.stored),
             warnings=[(notice, _words(visit, notice)) for notice in status.warnings],
             bytes_text=lambda size: _bytes(visit, size),
             rule=core.retention.get(visit.asker),
             asked=asked,
+            typed=typed,
             lengths=_LENGTHS,
             kept_text=lambda length: kept_text(visit, length),
             length_text=length_text,
@@ -130,7 +135,7 @@ def router(site: Site, visits: Visits, options: Mapping[str, Any], system: Syste
             else:
                 core.retention.set(who, wanted)
         except (InvalidInput, Unavailable) as error:
-            return page(visit, error)
+            return page(visit, error, own if length == _OWN else None)
         return RedirectResponse("/ui/system#retention", 303)
 
     @pages.post("/backups")

@@ -9,7 +9,7 @@ from fastapi import Request
 
 from barograph.domain.errors import InvalidInput
 from barograph.domain.period import Period
-from barograph.domain.time import DAY, HOUR, MINUTE, SECOND, format_time, parse_moment
+from barograph.domain.time import DAY, HOUR, MINUTE, SECOND, TIME_MAX, format_time, parse_moment
 from barograph.ports.reading_store import ReadingStore
 from barograph.transport.web.positions import default_metrics
 
@@ -79,10 +79,9 @@ class View:
 
     def between(self, start: int, end: int) -> str:
         """The address of the same metrics from `start` to `end` (microseconds)."""
-        start = max(0, start)
-        return View(
-            None, format_time(start), format_time(max(end, start + SECOND)), self.chosen
-        ).query
+        start = min(max(0, start), TIME_MAX - SECOND - 1)
+        end = min(max(end, start + SECOND), TIME_MAX - 1)
+        return View(None, format_time(start), format_time(end), self.chosen).query
 
     def toggled(self, metric: str, shown: Sequence[str]) -> str:
         """The address of the same period with `metric` shown as well, or not any more."""
@@ -106,7 +105,8 @@ class View:
             if start is None:
                 start = min(first, end - SECOND)
         Period(start, end)
-        return start, max(end, start + 1)
+        start = min(start, TIME_MAX - 2)
+        return start, min(max(end, start + 1), TIME_MAX - 1)
 
     def _asked(self, now: int, zone: tzinfo) -> tuple[int | None, int | None]:
         if self.range is not None:

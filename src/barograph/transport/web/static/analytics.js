@@ -30,11 +30,14 @@ function chooseWhose() {
 whose?.addEventListener("change", chooseWhose);
 if (whose) chooseWhose();
 
+const GONE = [401, 403, 404];
 const job = document.querySelector("[data-job]");
 const lost = document.querySelector("[data-live-lost]");
 
 async function follow() {
   const answer = await fetch(`/api/jobs/${job.dataset.job}`).catch(() => null);
+  // Signed out, or the job is gone: the page itself says so best.
+  if (GONE.includes(answer?.status)) return location.reload();
   lost.hidden = Boolean(answer?.ok);
   if (answer?.ok) {
     const { status, progress } = await answer.json();

@@ -25,6 +25,7 @@ document.addEventListener("click", (event) => {
   if (dialog && window.htmx && !event.ctrlKey && !event.metaKey && !event.shiftKey) {
     event.preventDefault();
     window.htmx.ajax("GET", target.getAttribute("href"), { target: "#dialog-body" }).then(() => {
+      if (!dialog.querySelector("form")) return; // it could not be asked for
       if (!dialog.open) dialog.showModal();
       dialog.querySelector("[autofocus]")?.focus();
     });
@@ -53,6 +54,7 @@ function toggleTheme(event, button) {
 }
 
 async function copy(button) {
+  if (button.classList.contains("done")) return;
   const text = document.getElementById(button.dataset.copy).textContent;
   if (navigator.clipboard) await navigator.clipboard.writeText(text);
   else copyWithoutClipboard(text);
@@ -85,18 +87,24 @@ document.addEventListener("htmx:after:swap", enhance);
 // What the stream cannot tell is asked of the server: a metric that the page does not show yet, and
 // now and then the small curves.
 const refreshed = new Map();
+const askedFor = new Set();
 
+/** Ask for the element anew; says whether it was. */
 function refresh(id, { atMostEvery = 3000 } = {}) {
   const element = document.getElementById(id);
   const now = Date.now();
-  if (!element || document.hidden || now - (refreshed.get(id) ?? 0) < atMostEvery) return;
+  if (!element || document.hidden || now - (refreshed.get(id) ?? 0) < atMostEvery) return false;
   refreshed.set(id, now);
   window.htmx.ajax("GET", location.href, { source: element, target: element, select: `#${id}`, swap: "outerMorph" });
+  return true;
 }
 
 document.addEventListener("live:new", ({ detail }) => {
   const place = document.querySelector(`[data-metrics="${detail.device}"]`);
-  if (place && place.childElementCount < Number(place.dataset.room)) refresh(place.id || "devices");
+  if (!place || place.childElementCount >= Number(place.dataset.room)) return;
+  // Once: some metrics have no place of their own on the page, however often it is asked for.
+  const metric = `${detail.device}\n${detail.metric}`;
+  if (!askedFor.has(metric) && refresh(place.id || "devices")) askedFor.add(metric);
 });
 document.addEventListener("live:list", ({ detail }) => refresh("devices", detail));
 setInterval(() => refresh("devices"), 300_000);

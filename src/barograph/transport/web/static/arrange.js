@@ -1,6 +1,7 @@
 // Arranging a dashboard: panels are dragged to their place, or moved with their buttons; what the
 // buttons of the form do without this script happens here at once, and is saved.
 
+const RETRY_MS = 5_000;
 const form = document.querySelector("[data-arrange]");
 const board = form.querySelector("[data-board]");
 const told = form.querySelector("[data-told]");
@@ -9,6 +10,7 @@ let dragged = null;
 let before = null;
 let saving = Promise.resolve();
 let waiting = 0;
+let retry = 0;
 
 const panels = () => [...board.querySelectorAll("[data-panel]")];
 
@@ -60,6 +62,19 @@ board.addEventListener("change", (event) => {
   save();
 });
 
+// What leaves the page waits for what is being saved, after which the panels may have other numbers.
+form.addEventListener("submit", (event) => {
+  if (!waiting) return;
+  event.preventDefault();
+  saving.then(() => form.requestSubmit(event.submitter));
+});
+board.addEventListener("click", (event) => {
+  const link = event.target.closest("a[href]");
+  if (!link || !waiting || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  saving.then(() => link.click());
+});
+
 function moved(panel) {
   const name = panel.querySelector("h2").textContent;
   told.textContent = board.dataset.moved.replace("{name}", name).replace("{place}", panels().indexOf(panel) + 1);
@@ -78,11 +93,16 @@ function save() {
 
 async function store() {
   const sent = panels();
+  clearTimeout(retry);
   const answer = await fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)) }).catch(() => null);
-  lost.hidden = answer !== null;
-  if (!answer?.ok) return answer === null ? undefined : location.reload();
-  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-  form.elements.revision.value = page.querySelector("[data-arrange] [name=revision]").value;
+  const text = await answer?.text().catch(() => null);
+  const answers = typeof text === "string" && answer.status < 500;
+  lost.hidden = answers;
+  if (!answers) return void (retry = setTimeout(save, RETRY_MS));
+  const made = new DOMParser().parseFromString(text, "text/html").querySelector("[data-arrange] [name=revision]");
+  // Changed by somebody else meanwhile, gone, or signed out: the page itself says so best.
+  if (!answer.ok || !made) return location.reload();
+  form.elements.revision.value = made.value;
   // The server numbers the panels anew, in the order that was sent.
   sent.forEach(renumber);
 }

@@ -10,6 +10,8 @@ const LOOK_MS = 500;
 const UNHEARD_MS = 15_000;
 const ANYWAY_MS = 60_000;
 const RETRY_MS = 5_000;
+const READING_MS = 60_000;
+const GONE = [401, 403, 404];
 const lost = document.querySelector("[data-live-lost]");
 const board = document.getElementById("board");
 const news = new Set();
@@ -18,6 +20,7 @@ let source = null;
 let retry = 0;
 let heard = false;
 let asking = false;
+let touched = 0;
 
 const period = document.querySelector("[data-submit]");
 period?.addEventListener("change", () => period.form.requestSubmit());
@@ -32,7 +35,7 @@ function connect() {
   source?.close();
   source = null;
   heard = false;
-  if (document.hidden || !panels().some((panel) => panel.dataset.every > 0)) return;
+  if (document.hidden) return;
   source = new EventSource(board.dataset.events);
   source.addEventListener("open", () => {
     // What was committed before, nobody told.
@@ -59,8 +62,9 @@ function isDue(panel, now) {
   const { place, every } = panel.dataset;
   const age = now - (shown.get(place) ?? 0);
   if (!(every > 0) || !isSeen(panel)) return false;
-  // A panel that is being read stays as it is.
-  if (panel.matches(":hover") || panel.contains(document.activeElement)) return false;
+  // A panel that is being read stays as it is; a pointer that was left lying on it reads nothing.
+  const read = panel.matches(":hover") || panel.contains(document.activeElement);
+  if (read && now - touched < READING_MS) return false;
   if (!heard) return age > UNHEARD_MS;
   return age > (news.has(place) ? every : ANYWAY_MS);
 }
@@ -85,8 +89,9 @@ async function ask(some) {
   try {
     const answer = await fetch(address).catch(() => null);
     ended(Boolean(answer?.ok));
+    // Signed out, or the dashboard or its link is gone: the page itself says so best.
+    if (answer?.redirected || GONE.includes(answer?.status)) return location.reload();
     if (!answer?.ok) return;
-    if (answer.redirected) return location.reload();
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("board");
     if (fresh?.dataset.revision !== board.dataset.revision) return location.reload();
     for (const panel of [...fresh.children]) board.querySelector(`[data-place="${panel.dataset.place}"]`)?.replaceWith(panel);
@@ -96,6 +101,9 @@ async function ask(some) {
   }
 }
 
+for (const kind of ["pointermove", "pointerdown", "wheel", "keydown"]) {
+  document.addEventListener(kind, () => { touched = Date.now(); }, { passive: true });
+}
 for (const panel of panels()) shown.set(panel.dataset.place, Date.now());
 document.addEventListener("visibilitychange", connect);
 addEventListener("online", connect);

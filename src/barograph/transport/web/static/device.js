@@ -1,9 +1,10 @@
 // The chart of a device: one strip per metric over one period, like the pens on one drum.
 
-import { formatValue } from "./format.js";
-import { moment, stripOptions } from "./strip.js";
+import { formatValue, moment } from "./format.js";
+import { keepName, stripOptions } from "./strip.js";
 
 const { uPlot } = window;
+const APPENDED_MAX = 2_000;
 const section = document.getElementById("period");
 const figures = document.getElementById("figures");
 const status = document.querySelector("[data-chart-status]");
@@ -16,6 +17,8 @@ let loading = null;
 let retry = 0;
 let loadedAt = 0;
 let news = false;
+let appended = 0;
+let address = location.search;
 let dirty = false;
 
 if (section) {
@@ -33,7 +36,10 @@ if (section) {
   section.addEventListener("click", onClick);
   document.getElementById("newest").parentElement.addEventListener("click", onToggle);
   figures.addEventListener("click", onOlder);
-  addEventListener("popstate", () => show(location.search.slice(1), { push: false }));
+  addEventListener("popstate", () => {
+    // A jump within the page comes here, too.
+    if (location.search !== address) show(location.search.slice(1), { push: false });
+  });
   new ResizeObserver(resize).observe(section);
   document.addEventListener("themechange", redrawAll);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redrawAll);
@@ -51,6 +57,7 @@ if (section) {
   });
   setInterval(move, 500);
   view.figures = figures.querySelector("[data-figures-later]") ? null : view.query;
+  view.before = new URLSearchParams(address).get("before");
   load();
 }
 
@@ -79,7 +86,7 @@ setInterval(() => {
   const exchange = document.querySelector("[data-exchange]");
   const waits = exchange?.hasAttribute("data-pending") || document.querySelector(".waiting-panel");
   if (!exchange || !waits || document.hidden || !window.htmx) return;
-  window.htmx.ajax("GET", exchange.dataset.exchange, { source: exchange, target: exchange, swap: "outerHTML" });
+  window.htmx.ajax("GET", exchange.dataset.exchange, { source: exchange, target: exchange, swap: "outerMorph" });
 }, 3000);
 
 // A command that was taken leaves its field; one that was refused stays to be mended.
@@ -107,7 +114,9 @@ function setPeriod(start, end) {
 /** Show another period, whose address is `query`. */
 function show(query, { push = true } = {}) {
   if (push) history.pushState(null, "", `?${query}`);
+  address = location.search;
   view.query = query;
+  view.before = null;
   const asked = new URLSearchParams(query);
   view.moving = !asked.has("start_time") && !asked.has("end_time");
   const range = view.moving ? (asked.get("range") ?? "24h") : null;
@@ -125,6 +134,7 @@ async function load() {
   const mine = (loading = new AbortController());
   loadedAt = Date.now();
   news = false;
+  appended = 0;
   section.classList.add("loading");
   const slow = setTimeout(() => say("loading"), 1000);
   try {
@@ -181,7 +191,14 @@ function say(what) {
 async function loadFigures(swap) {
   view.figures = view.query;
   await others;
-  window.htmx.ajax("GET", `${figures.dataset.figures}?${view.query}`, { source: figures, target: figures, swap });
+  window.htmx.ajax("GET", `${figures.dataset.figures}?${figuresQuery()}`, { source: figures, target: figures, swap });
+}
+
+/** What the figures are of: the period, and the page of readings that was turned to. */
+function figuresQuery() {
+  const query = new URLSearchParams(view.query);
+  if (view.before) query.set("before", view.before);
+  return query;
 }
 
 function draw({ metric, times, mean, low, high }) {
@@ -214,11 +231,7 @@ function measure() {
 
 function build(strip) {
   strip.plot?.destroy();
-  const label = strip.holder.querySelector("svg")?.getAttribute("aria-label");
-  if (label) {
-    strip.holder.setAttribute("role", "img");
-    strip.holder.setAttribute("aria-label", label);
-  }
+  keepName(strip.holder);
   strip.holder.replaceChildren();
   const options = stripOptions(strip, view, { onRead: (plot) => read(strip, plot), onSelect: zoom });
   strip.plot = new uPlot({ ...options, ...strip.size }, strip.data, strip.holder);
@@ -256,6 +269,7 @@ function append({ device, metric, value, time }) {
   const [times] = strip.data;
   if (times.length && time <= times.at(-1)) return;
   times.push(time);
+  appended += 1;
   for (const column of strip.data.slice(1)) column.push(Number(value));
   dirty = true;
 }
@@ -282,7 +296,9 @@ function move() {
     }
     writeEnds();
   }
-  if (news && Date.now() - loadedAt > Math.max(5000, view.length)) {
+  // A thousandth of the period is as much as anybody sees; very many readings are gathered sooner.
+  const pause = appended > APPENDED_MAX ? 5000 : Math.max(5000, view.length);
+  if (news && Date.now() - loadedAt > pause) {
     load();
     loadFigures("innerMorph");
   }
@@ -355,10 +371,9 @@ function onOlder(event) {
   const link = event.target.closest("[data-readings]");
   if (!link || !window.htmx || event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
-  const query = new URLSearchParams(view.query);
-  if (link.dataset.readings) query.set("before", link.dataset.readings);
-  const address = figures.dataset.figures.replace(/figures$/, "readings");
-  window.htmx.ajax("GET", `${address}?${query}`, { source: figures, target: "#readings", swap: "outerHTML" });
+  view.before = link.dataset.readings;
+  const readings = figures.dataset.figures.replace(/figures$/, "readings");
+  window.htmx.ajax("GET", `${readings}?${figuresQuery()}`, { source: figures, target: "#readings", swap: "outerHTML" });
 }
 
 function chosen() {

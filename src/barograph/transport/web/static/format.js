@@ -48,3 +48,31 @@ export function ago(moment) {
   }
   return relative.format(-seconds, "second");
 }
+
+// Day before month, as the server writes it.
+const locale = language === "en" ? "en-GB" : language;
+const CLOCK = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
+const WRITTEN = {
+  second: { ...CLOCK, second: "2-digit" },
+  minute: CLOCK,
+  day: { day: "numeric", month: "short" },
+  month: { month: "short", year: "numeric" },
+  date: { day: "numeric", month: "short", year: "numeric" },
+};
+const dateWriters = new Map();
+
+/** Writes dates in the page's zone in one of the ways of `WRITTEN`; making one takes long. */
+export function dateWriter(way) {
+  if (!dateWriters.has(way)) dateWriters.set(way, new Intl.DateTimeFormat(locale, { timeZone: document.documentElement.dataset.zone, ...WRITTEN[way] }));
+  return dateWriters.get(way);
+}
+
+/** A date and time of day; twin of `Language.moment`, which has neither the comma nor the “г.” of browsers. */
+export function moment(seconds, { year = true } = {}) {
+  const wanted = year ? ["day", "month", "year"] : ["day", "month"];
+  const parts = dateWriter("date").formatToParts(seconds * 1000).filter(({ type }) => wanted.includes(type));
+  return [...parts.map(({ value }) => shortened(value)), dateWriter("second").format(seconds * 1000)].join(" ");
+}
+
+/** The server, like most, writes September with three letters in English. */
+export const shortened = (text) => text.replace("Sept", "Sep");

@@ -1,17 +1,20 @@
 // Newest values as they are committed. One event stream per page, of the devices on it.
 
-import { ago, formatValue } from "./format.js";
+import { ago, formatValue, moment } from "./format.js";
 
 const FRESH_MS = 15 * 60 * 1000;
 const DAY_MS = 24 * 60 * 60 * 1000;
+const ASKED_AT_ONCE = 100; // devices; the server answers of no more
 const listeners = new Set();
 const pending = new Map();
+const newest = new Map();
 let source = null;
 let watched = "";
 let retry = 0;
 let opened = false;
 
-/** Have `listener({device, metric, value, time})` called for each reading; `time` in seconds. */
+/** Have `listener({device, metric, value, time, late})` called for each reading; `time` in seconds,
+ *  `late` says that a newer one came before. */
 export function onReading(listener) {
   listeners.add(listener);
 }
@@ -25,6 +28,7 @@ export function watch() {
   const devices = [...ids].sort().join(",");
   if (devices === watched && source) return;
   watched = devices;
+  newest.clear();
   connect();
 }
 
@@ -66,22 +70,29 @@ function lost(isLost) {
 
 function take(event) {
   const reading = readingOf(JSON.parse(event.data));
-  for (const listener of listeners) listener(reading);
-  keep(reading);
+  const late = !keep(reading);
+  for (const listener of listeners) listener({ ...reading, late });
 }
 
-/** Many readings of one metric may come at once: the page shows the newest, a few times a second. */
+/** Many readings of one metric may come at once: the page shows the newest, a few times a second.
+ *  Says whether this is it. */
 function keep(reading) {
-  if (!pending.size) setTimeout(show, 200);
   const key = `${reading.device}\n${reading.metric}`;
-  if (!((pending.get(key)?.time ?? -1) > reading.time)) pending.set(key, reading);
+  if (newest.get(key) > reading.time) return false;
+  newest.set(key, reading.time);
+  if (!pending.size) setTimeout(show, 200);
+  pending.set(key, reading);
+  return true;
 }
 
 /** What was committed before the stream began, or while it was away. */
 async function catchUp() {
-  const asked = watched.split(",").map((id) => ["device", id]);
-  const answer = await fetch(`/ui/newest?${new URLSearchParams(asked)}`).catch(() => null);
-  if (answer?.ok && !answer.redirected) for (const data of await answer.json()) keep(readingOf(data));
+  const ids = watched.split(",");
+  for (let first = 0; first < ids.length; first += ASKED_AT_ONCE) {
+    const asked = ids.slice(first, first + ASKED_AT_ONCE).map((id) => ["device", id]);
+    const answer = await fetch(`/ui/newest?${new URLSearchParams(asked)}`).catch(() => null);
+    if (answer?.ok && !answer.redirected) for (const data of await answer.json()) keep(readingOf(data));
+  }
 }
 
 function readingOf(data) {
@@ -109,8 +120,8 @@ function show() {
 }
 
 function value(element, reading) {
-  if (Number(element.dataset.time ?? 0) > reading.time) return;
-  element.dataset.time = reading.time;
+  const dated = element.closest("dd[title]");
+  if (dated) dated.title = moment(reading.time);
   const text = formatValue(reading.value);
   if (element.textContent === text) return;
   element.textContent = text;
@@ -121,10 +132,10 @@ function value(element, reading) {
 }
 
 function seen(element, time) {
-  const moment = time * 1000;
-  if (element.dateTime && Date.parse(element.dateTime) >= moment) return;
-  element.dateTime = new Date(moment).toISOString();
-  element.textContent = ago(moment);
+  if (element.dateTime && Date.parse(element.dateTime) >= time * 1000) return;
+  element.dateTime = new Date(time * 1000).toISOString();
+  element.title = moment(time);
+  element.textContent = ago(time * 1000);
   colourDot(element);
 }
 

@@ -49,8 +49,15 @@ document.addEventListener("htmx:finally:request", ({ detail }) => {
   const failed = status.startsWith("error") && !status.includes("AbortError");
   asked.get(ctx)?.(failed ? false : status === "swapped" ? true : undefined);
   asked.delete(ctx);
-  if (failed) retry = setTimeout(() => document.getElementById("finder")?.requestSubmit(), RETRY_MS);
+  if (failed) retry = setTimeout(again, RETRY_MS, ctx.sourceElement);
 });
+
+/** What was typed is asked for by its form; else the list as it is, on the page that it is on. */
+function again(source) {
+  const finder = document.getElementById("finder");
+  if (finder?.contains(source)) finder.requestSubmit();
+  else document.dispatchEvent(new CustomEvent("live:list", { detail: { atMostEvery: 0 } }));
+}
 
 document.addEventListener("keydown", (event) => {
   const find = document.querySelector("[data-find]");

@@ -1,7 +1,7 @@
 // Charts of several lines: what the server drew, drawn anew so that it can be read with a pointer.
 
-import { formatTicks, formatValue } from "./format.js";
-import { colour, colours, moment, timeLabels } from "./strip.js";
+import { formatTicks, formatValue, moment } from "./format.js";
+import { colour, colours, keepName, timeLabels, withMargin } from "./strip.js";
 
 const { uPlot } = window;
 const root = document.documentElement;
@@ -18,10 +18,10 @@ export function drawPlots(within = document) {
 }
 
 function draw(element) {
-  const { start, end, lines } = JSON.parse(element.dataset.plot);
+  const { start, end, zero, lines } = JSON.parse(element.dataset.plot);
   const holder = element.querySelector(".multi-box");
   // The chart writes the times itself, and has their room.
-  element.querySelector(".multi-times").hidden = true;
+  element.querySelector(".multi-times").setAttribute("hidden", "");
   const { clientWidth: width, clientHeight: height } = holder;
   if (!width || !height) return;
   const legend = [...element.querySelectorAll("[data-line]")];
@@ -47,6 +47,7 @@ function draw(element) {
     series.push({ stroke: pen, width: 1.6, points: { size: 5, fill: pen, stroke: pen } });
     tables.push([line.times, line.mean]);
   });
+  keepName(holder);
   holder.replaceChildren();
   const plot = new uPlot(
     {
@@ -55,7 +56,7 @@ function draw(element) {
       legend: { show: false },
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), root.dataset.zone),
       padding: [8, 8, 0, 0],
-      scales: { x: { time: true, range: () => [start, end] }, y: { range: (self, least, greatest) => margins(least, greatest) } },
+      scales: { x: { time: true, range: () => [start, end] }, y: { range: (self, least, greatest) => margins(least, greatest, zero) } },
       axes: [
         { ...axis, size: 24, gap: 6, space: 80, values: timeLabels },
         { ...axis, size: 56, gap: 6, space: 34, values: (self, ticks) => formatTicks(ticks) },
@@ -72,10 +73,8 @@ function draw(element) {
   drawn.set(element, plot);
 }
 
-function margins(least, greatest) {
-  if (least === null || greatest === null) return [0, 1];
-  const margin = (greatest - least) * 0.06 || Math.abs(greatest) * 0.05 || 1;
-  return [least - margin, greatest + margin];
+function margins(least, greatest, zero) {
+  return zero && least !== null && least >= 0 ? [0, greatest * 1.06 || 1] : withMargin(least, greatest);
 }
 
 function read(plot, element, legend, means) {

@@ -5,7 +5,7 @@
 
 import { onReading } from "./live.js";
 
-const lines = new WeakMap();
+const drawn = new WeakMap();
 let beyond = () => {};
 
 /** Have `listener` called when a curve has to be drawn anew. */
@@ -13,15 +13,19 @@ export function onBeyond(listener) {
   beyond = listener;
 }
 
-onReading(({ device, metric, value }) => {
-  if (typeof value === "string") return;
+onReading(({ device, metric, value, late }) => {
+  if (late || typeof value === "string") return;
   const spark = document.querySelector(`svg[data-spark="${device}"]`);
   if (spark?.dataset.metric !== metric) return;
   const { top, bottom } = spark.dataset;
   const { width, height } = spark.viewBox.baseVal;
   if (!(value <= Number(top) && value >= Number(bottom))) return beyond();
   const line = spark.querySelector(".line");
-  if (!lines.has(line)) lines.set(line, line.getAttribute("d"));
+  // What is not as it was drawn here came anew with the list.
+  const now = line.getAttribute("d");
+  const before = drawn.get(line);
+  const base = before?.now === now ? before.base : now;
   const y = ((top - value) / (top - bottom)) * height;
-  line.setAttribute("d", `${lines.get(line)}L${width},${y.toFixed(1)}`);
+  line.setAttribute("d", `${base}L${width},${y.toFixed(1)}`);
+  drawn.set(line, { base, now: line.getAttribute("d") });
 });

@@ -1,5 +1,7 @@
 // A metric of texts: which state lasted from when to when, as bars on the same axis as the curves.
 
+import { keepName } from "./strip.js";
+
 const percent = new Intl.NumberFormat(document.documentElement.lang, { style: "percent", maximumFractionDigits: 1 });
 const LABEL_WIDTH = 56;
 const LEGEND_MAX = 12;
@@ -19,11 +21,7 @@ export function drawStates({ timeline, spans, pens }, view, moment) {
     if (state !== null && (to - from) * width > LABEL_WIDTH) bar.textContent = state;
     bars.push(bar);
   }
-  const label = timeline.querySelector("svg")?.getAttribute("aria-label");
-  if (label) {
-    timeline.setAttribute("role", "img");
-    timeline.setAttribute("aria-label", label);
-  }
+  keepName(timeline);
   timeline.replaceChildren(...bars);
 }
 

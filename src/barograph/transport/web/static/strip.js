@@ -1,13 +1,11 @@
 // How one strip of the chart looks: the mean as a pen line in the band between least and greatest.
 
-import { formatTicks } from "./format.js";
+import { dateWriter, formatTicks, shortened } from "./format.js";
 
 const { uPlot } = window;
 const root = document.documentElement;
 const MINUTE = 60;
 const DAY = 86400;
-// Day before month, as the server writes it.
-const locale = root.lang === "en" ? "en-GB" : root.lang;
 
 export function stripOptions({ figure, steps }, view, { onRead, onSelect }) {
   const [pen, ink, rule] = colours(figure, "--pen", "--ink-soft", "--rule-faint");
@@ -72,42 +70,19 @@ function drawLimits(plot, figure) {
   ctx.restore();
 }
 
-function withMargin(least, greatest) {
+export function withMargin(least, greatest) {
   if (least === null || greatest === null) return [0, 1];
   const margin = (greatest - least) * 0.06 || Math.abs(greatest) * 0.05 || 1;
   return [least - margin, greatest + margin];
 }
 
-const CLOCK = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
-const WRITTEN = {
-  second: { ...CLOCK, second: "2-digit" },
-  minute: CLOCK,
-  day: { day: "numeric", month: "short" },
-  month: { month: "short", year: "numeric" },
-  date: { day: "numeric", month: "short", year: "numeric" },
-};
-const writers = new Map();
-
-/** Writes dates in the page's zone in one of the ways of `WRITTEN`; making one takes long. */
-export function writer(way) {
-  if (!writers.has(way)) writers.set(way, new Intl.DateTimeFormat(locale, { timeZone: root.dataset.zone, ...WRITTEN[way] }));
-  return writers.get(way);
-}
-
-/** A date and time of day; twin of `Language.moment`, which has neither the comma nor the “г.” of browsers. */
-export function moment(seconds, { year = true } = {}) {
-  const wanted = year ? ["day", "month", "year"] : ["day", "month"];
-  const parts = writer("date").formatToParts(seconds * 1000).filter(({ type }) => wanted.includes(type));
-  return [...parts.map(({ value }) => value), writer("second").format(seconds * 1000)].join(" ");
-}
-
 export function timeLabels(plot, ticks, axis, space, step) {
-  const [time, day, month] = [writer(step < MINUTE ? "second" : "minute"), writer("day"), writer("month")];
+  const [time, day, month] = [dateWriter(step < MINUTE ? "second" : "minute"), dateWriter("day"), dateWriter("month")];
   let before = "";
   return ticks.map((tick) => {
     const date = new Date(tick * 1000);
     const ofDay = step >= DAY || time.format(date).startsWith("00:00");
-    const label = step >= 28 * DAY ? month.format(date) : (ofDay ? day : time).format(date);
+    const label = shortened(step >= 28 * DAY ? month.format(date) : (ofDay ? day : time).format(date));
     if (label === before || !hasRoom(plot, tick, label)) return "";
     return (before = label);
   });
@@ -118,6 +93,14 @@ function hasRoom(plot, tick, label) {
   const { min, max } = plot.scales.x;
   const right = ((max - tick) / (max - min)) * (plot.bbox.width / devicePixelRatio);
   return right + 8 >= label.length * 3.3;
+}
+
+/** What is drawn in `holder` anew keeps the name of the server's drawing. */
+export function keepName(holder) {
+  const label = holder.querySelector("svg")?.getAttribute("aria-label");
+  if (!label) return;
+  holder.setAttribute("role", "img");
+  holder.setAttribute("aria-label", label);
 }
 
 /** What colours of the style sheet come to here, light or dark; asked for together, they cost once. */
