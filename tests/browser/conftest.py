@@ -109,7 +109,8 @@ def open_page(chromium):
     browser's zone, while the test goes on. `expected_error` is a part of a message that may be
     logged, or several. `script` runs before the page's own. A test that waits for an expression asks
     for it with `tests.waiting.until`: `wait_for_function` evaluates it within the page, which its
-    policy forbids.
+    policy forbids. One that answers requests itself blocks service workers, which may take the page
+    over in between.
     """
     contexts, complaints = [], []
 

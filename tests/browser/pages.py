@@ -7,6 +7,11 @@ from axe_playwright_python.sync_playwright import Axe
 PASSWORD = "correct horse battery"
 DISCONNECTED = ("net::ERR_", "Failed to", "unknown error occurred when fetching the script")
 """What the browser logs of a server that it cannot reach; the last of the service worker."""
+MOVED = """window.moved = 0;
+new PerformanceObserver((list) => {
+  for (const one of list.getEntries()) window.moved += one.value;
+}).observe({ type: "layout-shift", buffered: true });"""
+"""A script for every page of a test that asks how much `moved`."""
 _AXE = Axe()
 _ON_EACH_OTHER = """() => {
   const boxes = (row) => [...row.cells].map((cell) => {
@@ -38,6 +43,12 @@ def check(page):
     rows = page.evaluate(_ON_EACH_OTHER)
     assert rows == [], f"{page.url}: cells lie on each other: {rows}"
     assert page.locator("h1").count() == 1, f"{page.url} needs one heading"
+
+
+def moved(page):
+    """How much of the page has moved by itself so far; it was opened with `MOVED`."""
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    return page.evaluate("window.moved")
 
 
 def ages(count):

@@ -5,7 +5,7 @@ import time
 import pytest
 from playwright.sync_api import expect
 
-from .pages import every_look
+from .pages import MOVED, every_look, moved
 
 
 @pytest.fixture(scope="module")
@@ -152,15 +152,9 @@ def test_nothing_moves_where_scripts_show_a_filter_and_hide_what_does_not_apply(
     page = open_page(
         server.url,
         viewport={"width": 360, "height": 780},
-        script="""window.moved = 0;
-        new PerformanceObserver((list) => {
-          for (const one of list.getEntries()) window.moved += one.value;
-        }).observe({ type: "layout-shift", buffered: true });""",
+        script=MOVED,
     )
     for path, shown in (("/ui/analytics", "[data-picker-filter]"), ("/", ".device")):
         page.goto(server.url + path)
         expect(page.locator(shown).first).to_be_visible()
-        page.evaluate(
-            "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
-        )
-        assert page.evaluate("window.moved") < 0.01, path
+        assert moved(page) < 0.01, path

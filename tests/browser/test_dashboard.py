@@ -273,7 +273,7 @@ def test_a_lost_connection_is_said_and_found_again(start_server, open_page):
 
 def test_a_slow_or_lost_list_is_said_and_waited_for(server, open_page):
     _device(server, "Slow one", {"temperature": 1})
-    page = open_page(server.url, expected_error=DISCONNECTED)
+    page = open_page(server.url, expected_error=DISCONNECTED, service_workers="block")
     lost = page.get_by_text("The live connection is lost")
     with held(page, "**/?search=*") as waiting:
         page.get_by_role("searchbox").fill("slow")

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 from tests.waiting import free_port
 
-from .pages import DISCONNECTED, ages, check, every_look, held
+from .pages import DISCONNECTED, MOVED, ages, check, every_look, held, moved
 
 
 @pytest.fixture(scope="module")
@@ -153,7 +153,7 @@ def test_a_dashboard_says_when_the_connection_is_lost_and_catches_up(server, boa
 
 
 def test_a_dashboard_says_when_the_network_is_slow(server, board, open_page):
-    page = open_page(f"{server.url}/ui/dashboards/{board['id']}")
+    page = open_page(f"{server.url}/ui/dashboards/{board['id']}", service_workers="block")
     with held(page, "**/*panels=*"):
         server.post("/api/devices/kitchen/data", {"temperature": 37})
         expect(page.get_by_text("Loading…")).to_be_visible()
@@ -210,3 +210,44 @@ def test_every_page_of_dashboards_is_accessible_in_every_look(server, board, ope
     at = f"/ui/dashboards/{board['id']}"
     paths = ("/ui/dashboards", at, f"{at}/arrange", f"{at}/panels/1", f"{at}/sharing")
     every_look(open_page, server.url, paths)
+
+
+def test_nothing_moves_while_a_dashboard_or_the_form_of_a_panel_loads(server, board, open_page):
+    page = open_page(server.url, viewport={"width": 360, "height": 780}, script=MOVED)
+    at = f"{server.url}/ui/dashboards/{board['id']}"
+    for path, shown in ((at, ".uplot"), (f"{at}/panels/3", "[data-kind]")):
+        page.goto(path)
+        expect(page.locator(shown).first).to_be_visible()
+        assert moved(page) < 0.001, path
+
+
+_LIE_ON_EACH_OTHER = """(panel) => {
+  const parts = [...panel.querySelectorAll("h2, .figure-value, .gauge-ends, .figure-label")];
+  const boxes = parts.map((part) => part.getBoundingClientRect());
+  return boxes.some((a, i) => boxes.some((b, j) => i < j &&
+    Math.min(a.right, b.right) - Math.max(a.left, b.left) > 2 &&
+    Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 2));
+}"""
+
+
+@pytest.mark.parametrize("width", [360, 768, 1280])
+def test_figures_and_gauges_of_several_devices_lie_beside_each_other(server, open_page, width):
+    devices = [
+        server.post("/api/devices", {"name": f"A room with a long name {i}"})["id"]
+        for i in range(3)
+    ]
+    for one in devices:
+        server.post(f"/api/devices/{one}/data", {"temperature": 21.5, "humidity": 1048.25})
+    of = {"devices": devices, "metrics": ["temperature", "humidity"]}
+    panels = [
+        {"kind": "stat", "title": "Rooms", "width": 3, "height": 1, "question": of},
+        {"kind": "gauge", "title": "Rooms", "low": 0, "high": 40, "width": 6, "question": of},
+    ]
+    board = server.post("/api/dashboards", {"name": "Rooms", "panels": panels})
+    for path in ("", "/arrange"):
+        page = open_page(
+            f"{server.url}/ui/dashboards/{board['id']}{path}",
+            viewport={"width": width, "height": 900},
+        )
+        for panel in page.locator(".board-panel").all():
+            assert not panel.evaluate(_LIE_ON_EACH_OTHER), panel.inner_text()

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import expect
 from tests.waiting import until
 
-from .pages import DISCONNECTED, ages, check, every_look, held
+from .pages import DISCONNECTED, MOVED, ages, check, every_look, held, moved
 
 
 @pytest.fixture(scope="module")
@@ -53,16 +53,20 @@ def test_the_chart_comes_first_and_the_figures_after_it(car, open_page):
 def test_nothing_moves_when_the_chart_to_zoom_in_takes_the_place_of_the_drawn_one(car, open_page):
     page = open_page(f"{car}?range=6h")
     drawn(page, "speed")
-    page.add_init_script(
-        """window.moved = 0;
-        new PerformanceObserver((list) => {
-          for (const one of list.getEntries()) window.moved += one.value;
-        }).observe({ type: "layout-shift", buffered: true });"""
-    )
+    page.add_init_script(MOVED)
     page.reload()  # as from the second page on: the data come with the page
     drawn(page, "fuel")
-    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
-    assert page.evaluate("window.moved") < 0.001
+    assert moved(page) < 0.001
+
+
+def test_nothing_moves_when_the_figures_of_a_short_page_come(server, open_page):
+    device = server.post("/api/devices", {"name": "Cellar"})
+    server.post(f"/api/devices/{device['id']}/data", {"temperature": 11.5, "door": "shut"})
+    page = open_page(server.url, viewport={"width": 1280, "height": 900}, script=MOVED)
+    page.goto(f"{server.url}/ui/devices/{device['id']}")
+    expect(figure(page, "temperature", "count")).to_have_text("1")
+    drawn(page, "temperature")
+    assert moved(page) < 0.001
 
 
 def test_what_every_page_loads_waits_for_the_chart(car, open_page):
@@ -152,7 +156,7 @@ def test_the_chart_is_kept_as_a_picture(car, open_page, tmp_path):
 
 
 def test_a_slow_network_is_said_and_waited_for(car, open_page):
-    page = open_page(car)
+    page = open_page(car, service_workers="block")
     drawn(page, "speed")
     status = page.locator("[data-chart-status]")
     with held(page, "**/chart?*"):

@@ -35,3 +35,21 @@ def test_a_lost_server_is_told(start_server, open_page):
     page = open_page(f"{server.url}/last", expected_error=DISCONNECTED)
     server.stop()
     expect(page.locator("[data-live-lost]")).to_be_visible()
+
+
+def test_what_has_not_changed_stays_in_its_place(server, open_page):
+    server.post("/api/devices", {"name": "still", "key": "still"})
+    server.post("/api/devices/still/data", {"level": 3})
+    page = open_page(server.url)
+    page.clock.install()
+    page.goto(f"{server.url}/last?device=still")
+    for _ in range(3):  # the first answer takes the place of what came with the page
+        with page.expect_response("**/last?device=still") as answer:
+            page.clock.run_for(2_000)
+        answer.value.finished()
+        row = page.locator("[data-newest] tr")
+        expect(row).to_have_count(1)
+        page.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
+        kept = page.evaluate("!window.row || window.row.isConnected")
+        page.evaluate("window.row = document.querySelector('[data-newest] tr')")
+    assert kept

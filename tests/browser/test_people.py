@@ -153,7 +153,7 @@ def test_sharing_a_device_shows_it_to_the_other_until_it_ends(guarded, as_):
     bob.goto(f"{page_of_device}/sharing")
     bob.get_by_label("User name or e-mail").fill("nobody")
     bob.get_by_role("button", name="Share", exact=True).click()
-    expect(bob.get_by_role("alert")).to_contain_text("there is no user")
+    expect(bob.get_by_role("alert")).to_contain_text("There is no user")
     bob.get_by_label("User name or e-mail").fill("vera")
     bob.get_by_role("button", name="Share", exact=True).click()
     expect(bob.locator("tbody")).to_contain_text("vera")

@@ -66,3 +66,17 @@ def test_reports_are_accessible_in_every_look(server, kitchen, open_page):
     schedule = {"name": "Daily", "question": question, "cron": "5 4 * * *"}
     server.post("/api/schedules", schedule)
     every_look(open_page, server.url, ("/ui/reports", "/ui/reports/new"))
+
+
+def test_a_job_that_is_gone_is_not_followed_for_ever(server, open_page):
+    url = f"{server.url}/ui/reports"
+
+    def add_job(route):
+        answer = route.fetch()
+        followed = '<section data-job="404404"><progress max="1"></progress></section></main>'
+        route.fulfill(response=answer, body=answer.text().replace("</main>", followed))
+
+    page = open_page(server.url, expected_error="status of 404", service_workers="block")
+    page.route(url, add_job, times=1)
+    page.goto(url)
+    expect(page.locator("[data-job]")).to_have_count(0)

@@ -38,11 +38,16 @@ def test_how_long_readings_are_kept_is_changed_after_being_asked_back(server, op
     device = server.post("/api/devices", {"name": "Old one"})
     readings = [{"ts": time.time() - 86_400 * i - 60, "x": i} for i in range(1, 101)]
     server.post(f"/api/devices/{device['id']}/data", readings)
-    page = open_page(f"{server.url}/ui/system")
+    page = open_page(f"{server.url}/ui/system", "Unprocessable")
     section = page.locator("#retention")
     expect(section).to_contain_text("Everything is kept.")
     section.get_by_label("Keep readings").select_option("a length of your own")
-    section.get_by_role("textbox", name="A length of your own").fill("30d")
+    own = section.get_by_role("textbox", name="A length of your own")
+    own.fill("30 dys")
+    section.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("alert")).to_contain_text("How long readings are kept: use a number")
+    expect(own).to_have_value("30 dys")
+    own.fill("30d")
     section.get_by_role("button", name="Save").click()
     # The readings of the other test here are older, too.
     expect(section.get_by_role("alert")).to_contain_text(re.compile("7[14] readings from before"))
