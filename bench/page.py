@@ -6,16 +6,21 @@ chart that can be zoomed replaces it; its time is that of the frame which shows 
 
 - first visit: the browser is open, its HTTP cache is empty. These are the figures that count.
 - from the devices: the same tab shows the list of devices; what both pages load is cached.
+- without cookies: as a first visit, but of a browser that the server does not know yet to run
+  scripts, so that the statistics of the period come with the page.
 - cold start: the browser has just been started, its cache is empty.
 
 Beside them the first paint of a page of one word, which is the browser's own share. Weights are
 bytes on the wire, compressed as they were sent. --directory keeps the store for the next run.
+--beside visits another version of Barograph in the same rounds, from a copy of the store.
 """
 
 import argparse
 import os
+import shutil
 import statistics
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 
 from playwright.sync_api import Browser, BrowserContext, Playwright, sync_playwright
@@ -27,7 +32,7 @@ from bench.stored import END, STEP, build
 _SETTLING_MS = 400
 """A new window of the browser is busy with itself for so long."""
 
-_STARTS = ("first visit", "from the devices", "cold start")
+_STARTS = ("first visit", "without cookies", "from the devices", "cold start")
 _TIMES = ("page answered", "first chart seen", "chart to zoom in")
 
 CHROMIUM = os.environ.get("BAROGRAPH_CHROMIUM", "/usr/bin/chromium")
@@ -77,14 +82,14 @@ _PAINTED = """() => new Promise((done) => new PerformanceObserver((list) => {
 }).observe({ type: "paint", buffered: true }))"""
 
 
-def open_context(browser: Browser, url: str) -> BrowserContext:
-    """A new profile: nothing is cached."""
+def open_context(browser: Browser, url: str, *, known: bool = True) -> BrowserContext:
+    """A new profile: nothing is cached. `known`: it has the cookies that any page sets."""
     context = browser.new_context(viewport={"width": 1280, "height": 900}, timezone_id="UTC")
-    # As from the second page on; it is how a browser with scripts asks.
-    cookies = {"barograph_scripts": "1", "barograph_zone": "UTC"}
-    context.add_cookies(
-        [{"name": name, "value": value, "url": url} for name, value in cookies.items()]
-    )
+    if known:
+        cookies = {"barograph_scripts": "1", "barograph_zone": "UTC"}
+        context.add_cookies(
+            [{"name": name, "value": value, "url": url} for name, value in cookies.items()]
+        )
     return context
 
 
@@ -102,9 +107,11 @@ def visit_nothing(browser: Browser, url: str) -> float:
     return painted
 
 
-def visit(browser: Browser, url: str, *, after: str = "", settled: bool = True) -> dict[str, float]:
+def visit(
+    browser: Browser, url: str, *, after: str = "", settled: bool = True, known: bool = True
+) -> dict[str, float]:
     """Milliseconds to what happens, in a new tab or `after` another page was shown in it."""
-    context = open_context(browser, url)
+    context = open_context(browser, url, known=known)
     page = context.new_page()
     if after:
         page.goto(after)
@@ -154,40 +161,63 @@ def main() -> None:
     parser.add_argument("--devices", type=int, default=1000)
     parser.add_argument("--times", type=int, default=10, help="how many visits")
     parser.add_argument("--directory", type=Path, help="keep the store here")
+    parser.add_argument("--beside", type=Path, help="a checkout of another version")
     given = parser.parse_args()
     length = max(1, given.readings // (given.devices * 3)) * STEP
-    with tempfile.TemporaryDirectory() as scratch, sync_playwright() as playwright:
-        directory = (given.directory or Path(scratch)) / f"{given.readings}-{given.devices}"
+    period = f"start_time={format_time(END - length)}&end_time={format_time(END)}"
+    page = f"/ui/devices/{max(1, given.devices // 2)}?{period}"
+    with ExitStack() as opened:
+        playwright = opened.enter_context(sync_playwright())
+        scratch = Path(opened.enter_context(tempfile.TemporaryDirectory()))
+        directory = (given.directory or scratch) / f"{given.readings}-{given.devices}"
         build(directory, given.readings, given.devices)
-        browser = launch(playwright)
-        with barograph(directory) as server:
-            period = f"start_time={format_time(END - length)}&end_time={format_time(END)}"
-            base = f"http://localhost:{server.port}"
-            url = f"{base}/ui/devices/{max(1, given.devices // 2)}?{period}"
-            visit(browser, url)
-            visits: dict[str, list[dict[str, float]]] = {name: [] for name in _STARTS}
-            nothing = []
-            for _ in range(given.times):
-                visits["first visit"].append(visit(browser, url))
-                nothing.append(visit_nothing(browser, base))
-                visits["from the devices"].append(visit(browser, url, after=base))
-            weights = weigh(browser, url)
+        copy = given.beside and shutil.copytree(directory, scratch / "copy")
+        servers = {"this version": opened.enter_context(barograph(directory))}
+        if given.beside:
+            sources = str(given.beside.resolve() / "src")
+            environment = {"BAROGRAPH_MQTT_PORT": "0", "PYTHONPATH": sources}
+            servers["the one beside"] = opened.enter_context(barograph(copy, environment))
+        bases = {name: f"http://localhost:{server.port}" for name, server in servers.items()}
+        print(
+            f"{given.readings:,} readings stored; the page of a device, {length / 3.6e9:.1f} hours"
+        )
+        _measure(playwright, bases, page, given.times)
+
+
+def _measure(playwright: Playwright, bases: dict[str, str], page: str, times: int) -> None:
+    """Visit the page of every server in turns, and print what it weighed and took."""
+    visits: dict[tuple[str, str], list[dict[str, float]]] = {
+        (name, start): [] for start in _STARTS for name in bases
+    }
+    nothing = []
+    browser = launch(playwright)
+    for base in bases.values():
+        visit(browser, base + page)
+    for _ in range(times):
+        for name, base in bases.items():
+            visits[name, "first visit"].append(visit(browser, base + page))
+            nothing.append(visit_nothing(browser, base))
+            visits[name, "without cookies"].append(visit(browser, base + page, known=False))
+            visits[name, "from the devices"].append(visit(browser, base + page, after=base))
+    weights = {name: weigh(browser, base + page) for name, base in bases.items()}
+    browser.close()
+    for _ in range(times):
+        for name, base in bases.items():
+            browser = launch(playwright)
+            visits[name, "cold start"].append(visit(browser, base + page, settled=False))
             browser.close()
-            for _ in range(given.times):
-                browser = launch(playwright)
-                visits["cold start"].append(visit(browser, url, settled=False))
-                browser.close()
-    print(f"{given.readings:,} readings stored; the page of a device, {length / 3.6e9:.1f} hours")
-    for kind, size in sorted(weights.items(), key=lambda item: -item[1]):
-        print(f"  {kind:24}{size / 1e3:>9.1f} kB")
-    print(f"  {'page weight':24}{sum(weights.values()) / 1e3:>9.1f} kB compressed")
-    for start, taken in visits.items():
-        print(f"{start}:")
-        for name in taken[0]:
-            values = [one[name] for one in taken]
-            unit, digits = (" ms", 0) if name in _TIMES else ("", 3)
+    for name, by_kind in weights.items():
+        print(f"{name}:")
+        for kind, size in sorted(by_kind.items(), key=lambda item: -item[1]):
+            print(f"  {kind:24}{size / 1e3:>9.1f} kB")
+        print(f"  {'page weight':24}{sum(by_kind.values()) / 1e3:>9.1f} kB compressed")
+    for (name, start), taken in visits.items():
+        print(f"{start}, {name}:")
+        for what in taken[0]:
+            values = [one[what] for one in taken]
+            unit, digits = (" ms", 0) if what in _TIMES else ("", 3)
             print(
-                f"  {name:24}{statistics.median(values):>9.{digits}f}{unit}"
+                f"  {what:24}{statistics.median(values):>9.{digits}f}{unit}"
                 f"   {min(values):.{digits}f} to {max(values):.{digits}f}"
             )
     print("a page of one word:")
