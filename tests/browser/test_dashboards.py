@@ -184,7 +184,8 @@ def test_a_link_shows_the_dashboard_and_nothing_else_until_it_is_revoked(start_s
     check(wall)
     wall.goto(f"{server.url}/ui/dashboards/{board['id']}")
     assert "/sign-in" in wall.url
-    assert wall.goto(f"{address[:-1]}x").status == 404
+    other = address[:-1] + ("y" if address.endswith("x") else "x")
+    assert wall.goto(other).status == 404
 
 
 def test_a_dashboard_goes_to_a_file_and_comes_back(server, board, open_page, tmp_path):

@@ -91,9 +91,9 @@ def listening(core, tmp_path):
     yield connect
     with contextlib.suppress(RuntimeError):  # the test has stopped it, and its loop is closed
         connect.stop()
-    thread.join()
     for client in clients:
         client.socket.close()
+    thread.join()
     bound.close()
     storage.close()
 
@@ -161,6 +161,25 @@ def test_a_stop_commits_and_acknowledges_what_came_in(core, gate, listening):
     assert client.socket.recv(1) == b""
 
 
+def test_who_still_sends_at_a_stop_reads_its_answers_and_the_goodbye(core, gate, listening):
+    client = listening()
+    client.send(*publishes(1))
+    client.receive()
+    gate.open.clear()
+    client.send(*publishes(1, first=2))
+    flood = encode(p.Publish("devices/a/x", b"1".ljust(1000), 0), p.V5) * 100
+    client.socket.settimeout(0.5)
+    with contextlib.suppress(TimeoutError):
+        while True:
+            client.socket.send(flood)
+    client.socket.settimeout(PATIENCE_SECONDS)
+    listening.stop()
+    gate.open.set()
+    assert client.receive().packet_id == 2
+    assert client.receive().reason == 0x8B
+    assert client.socket.recv(1) == b""
+
+
 @pytest.mark.parametrize("data", [b"GET / HTTP/1.1\r\n\r\n", b"\x10\xff\xff\xff\x7f", b"\x30\x00"])
 def test_what_is_not_connect_ends_the_connection(core, listening, data):
     listening()
@@ -176,6 +195,21 @@ def test_a_packet_over_the_limit_ends_the_connection_with_its_reason(core, liste
     client = listening()
     client.send(p.Publish("devices/a/x", bytes(core.limits.mqtt_packet_bytes_max), 0))
     assert client.receive().reason == 0x95
+
+
+def test_who_still_sends_a_packet_over_the_limit_reads_why_it_is_turned_away(core, listening):
+    client = listening()
+    client.send(p.Publish("devices/a/x", bytes(core.limits.mqtt_packet_bytes_max + (4 << 20)), 0))
+    assert client.receive().reason == 0x95
+    assert client.socket.recv(1) == b""
+
+
+def test_who_does_not_close_after_the_goodbye_is_dropped(core, listening):
+    client = listening()
+    client.send(p.Publish("devices/a/x", bytes(core.limits.mqtt_packet_bytes_max), 0))
+    assert client.receive().reason == 0x95
+    assert core.telemetry.mqtt_connections == 1
+    until(lambda: core.telemetry.mqtt_connections == 0)
 
 
 def test_a_flood_is_not_read_beyond_its_bound_while_others_are_served(core, gate, listening):

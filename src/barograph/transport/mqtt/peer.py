@@ -10,6 +10,8 @@ UNSTORED_BYTES_MAX = 1 << 20
 """What one client may have sent that is not yet stored, before its socket is no longer read."""
 
 _CLOSING_SECONDS_MAX = 10.0
+_LEAVING_SECONDS_MAX = 1.0
+"""How long the other side may take to close after it was sent the last."""
 _WRITE_STALLED_SECONDS = 60.0
 
 
@@ -41,6 +43,7 @@ class HeldSocket(asyncio.Protocol):
         self._unstored = 0
         self._since: float | None = None
         """When the socket began to be closed, or its buffer to be full."""
+        self._said_all = False
 
     # asyncio's.
 
@@ -51,7 +54,7 @@ class HeldSocket(asyncio.Protocol):
         self._since = self._loop.time()
 
     def resume_writing(self) -> None:
-        self._since = None
+        self._since = self._loop.time() if self._said_all else None
 
     def connection_lost(self, exc: Exception | None) -> None:
         del exc
@@ -72,14 +75,14 @@ class HeldSocket(asyncio.Protocol):
     def hold(self) -> None:
         """Stop reading until `let_go` was called as often."""
         self._holds += 1
-        if self._holds == 1 and self._transport is not None and not self._transport.is_closing():
-            self._transport.pause_reading()
+        if self._holds == 1 and (transport := self._open()) is not None:
+            transport.pause_reading()
 
     def let_go(self) -> None:
         """See `hold`."""
         self._holds -= 1
-        if not self._holds and self._transport is not None and not self._transport.is_closing():
-            self._transport.resume_reading()
+        if not self._holds and (transport := self._open()) is not None:
+            transport.resume_reading()
 
     def owe(self, size: int) -> None:
         """So many bytes wait to be stored; negative when they are."""
@@ -91,14 +94,15 @@ class HeldSocket(asyncio.Protocol):
 
     def write(self, data: bytes, *, close: bool) -> None:
         """Send, and then close if asked to."""
-        transport = self._transport
-        if transport is None or transport.is_closing():
+        transport = self._open()
+        if transport is None:
             return
         if data:
             transport.write(data)
         if close:
             self._since = self._loop.time()
-            transport.close()
+            self._said_all = True
+            self._close(transport)
 
     def abort(self) -> None:
         """Close at once."""
@@ -110,9 +114,26 @@ class HeldSocket(asyncio.Protocol):
         transport, since = self._transport, self._since
         if transport is None or since is None:
             return
-        limit = _CLOSING_SECONDS_MAX if transport.is_closing() else _WRITE_STALLED_SECONDS
+        if not self._said_all:
+            limit = _WRITE_STALLED_SECONDS
+        elif transport.is_closing() or transport.get_write_buffer_size():
+            limit = _CLOSING_SECONDS_MAX
+        else:
+            limit = _LEAVING_SECONDS_MAX
         if now - since > limit:
             transport.abort()
+
+    # Within.
+
+    def _open(self) -> asyncio.Transport | None:
+        """The transport while there is something to say."""
+        transport = self._transport
+        if transport is None or self._said_all or transport.is_closing():
+            return None
+        return transport
+
+    def _close(self, transport: asyncio.Transport) -> None:
+        transport.close()
 
 
 class Peer(HeldSocket):
@@ -153,3 +174,19 @@ class Peer(HeldSocket):
         super().connection_lost(exc)
         if self.connection is not None:
             self._host.lost(self)
+
+    def _close(self, transport: asyncio.Transport) -> None:
+        """Say that nothing comes any more, and read on until the client closes.
+
+        TCP resets a connection that is closed while bytes of the client's are unread, and the client
+        loses what it had not read: its last acknowledgements, and why it is turned away.
+        """
+        if self._holds:
+            transport.resume_reading()
+        if not transport.can_write_eof():
+            transport.close()
+            return
+        try:
+            transport.write_eof()
+        except OSError:  # the client reset it
+            transport.close()

@@ -143,6 +143,9 @@ class WebSocketTransport(asyncio.Transport):
     def write(self, data: bytes | bytearray | memoryview) -> None:
         self._line.send(bytes(data))
 
+    def can_write_eof(self) -> bool:
+        return False
+
     def is_closing(self) -> bool:
         transport = self._line.transport
         return transport is None or transport.is_closing() or not self._line.is_open
