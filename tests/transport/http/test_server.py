@@ -169,6 +169,28 @@ def test_a_body_that_stops_after_its_answer_is_given_up_too(hasty):
         assert read_all(client) == b""  # and not a second answer to the one request
 
 
+@pytest.mark.parametrize("line", [b"connection: close\r\n", b""])
+def test_who_sends_a_long_body_before_it_reads_gets_the_answer(port, line):
+    with connect(port) as client:
+        size = len(PIECE) * PIECES
+        head = b"POST /early HTTP/1.1\r\nhost: a\r\ncontent-length: %d\r\n%b\r\n" % (size, line)
+        client.sendall(head)
+        for _ in range(PIECES):
+            client.sendall(PIECE)
+        if not line:
+            client.sendall(b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
+        assert read_all(client).count(b"200 OK") == 1 + (not line)
+
+
+def test_what_follows_a_long_body_that_was_not_to_be_followed_is_not_answered(port):
+    with connect(port) as client:
+        head = b"POST /early HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\nconnection: close\r\n\r\n"
+        client.sendall(head)
+        assert b"200 OK" in client.recv(1000)
+        client.sendall(b"12345GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+        assert read_all(client) == b""
+
+
 def test_blank_lines_are_no_request(hasty):
     with connect(hasty) as client:
         client.settimeout(0.1)

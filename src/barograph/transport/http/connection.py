@@ -18,6 +18,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from barograph.transport.http import problems
 from barograph.transport.http.deadlines import Deadlines
+from barograph.transport.leaving import leave
 
 
 def _refusal(status: int, detail: str, *more: tuple[bytes, bytes]) -> bytes:
@@ -54,6 +55,17 @@ class _Head:
         self.prepared = prepared
 
 
+class _Answers:
+    """What a cycle of uvicorn's writes its answer to; it closes the connection after the last one."""
+
+    __slots__ = ("close", "is_closing", "write")
+
+    def __init__(self, transport: asyncio.Transport, close: Callable[[], None]) -> None:
+        self.write = transport.write
+        self.is_closing = transport.is_closing
+        self.close = close
+
+
 class BoundedProtocol(HttpToolsProtocol):
     """uvicorn's HTTP/1.1 protocol, bounded in time and size.
 
@@ -84,6 +96,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._pauses = 0
         self._unsent: tuple[int, int] | None = None
         self._unsent_since = self._since
+        self._answers: _Answers | None = None
         if not self.deadlines.admit(self, self._address):
             transport.write(_TOO_MANY)
             transport.close()
@@ -293,7 +306,17 @@ class BoundedProtocol(HttpToolsProtocol):
             if self._prepared is not None:
                 self._short = app
                 return
+        if self._answers is None:
+            self._answers = _Answers(self.transport, self._close)
+        cycle.transport = cast("asyncio.Transport", self._answers)
         super()._start_asgi_task(cycle, app)
+
+    def _close(self) -> None:
+        """Close after an answer, such that who still sends the body of its request can read it."""
+        if self._in_body and not self.pipeline:
+            leave(self.transport, self)
+        else:
+            self.transport.close()
 
     def _answer_shortly(self, app: ASGI3Application) -> None:
         cycle, shortcut = self.cycle, self.deadlines.shortcut

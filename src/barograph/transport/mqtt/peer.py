@@ -4,14 +4,13 @@ import asyncio
 from typing import Protocol, cast
 
 from barograph.mqtt import Connection
+from barograph.transport.leaving import leave
 from barograph.transport.mqtt.readings import Publisher
 
 UNSTORED_BYTES_MAX = 1 << 20
 """What one client may have sent that is not yet stored, before its socket is no longer read."""
 
 _CLOSING_SECONDS_MAX = 10.0
-_LEAVING_SECONDS_MAX = 1.0
-"""How long the other side may take to close after it was sent the last."""
 _WRITE_STALLED_SECONDS = 60.0
 
 
@@ -54,7 +53,7 @@ class HeldSocket(asyncio.Protocol):
         self._since = self._loop.time()
 
     def resume_writing(self) -> None:
-        self._since = self._loop.time() if self._said_all else None
+        self._since = None
 
     def connection_lost(self, exc: Exception | None) -> None:
         del exc
@@ -114,12 +113,7 @@ class HeldSocket(asyncio.Protocol):
         transport, since = self._transport, self._since
         if transport is None or since is None:
             return
-        if not self._said_all:
-            limit = _WRITE_STALLED_SECONDS
-        elif transport.is_closing() or transport.get_write_buffer_size():
-            limit = _CLOSING_SECONDS_MAX
-        else:
-            limit = _LEAVING_SECONDS_MAX
+        limit = _CLOSING_SECONDS_MAX if self._said_all else _WRITE_STALLED_SECONDS
         if now - since > limit:
             transport.abort()
 
@@ -176,17 +170,4 @@ class Peer(HeldSocket):
             self._host.lost(self)
 
     def _close(self, transport: asyncio.Transport) -> None:
-        """Say that nothing comes any more, and read on until the client closes.
-
-        TCP resets a connection that is closed while bytes of the client's are unread, and the client
-        loses what it had not read: its last acknowledgements, and why it is turned away.
-        """
-        if self._holds:
-            transport.resume_reading()
-        if not transport.can_write_eof():
-            transport.close()
-            return
-        try:
-            transport.write_eof()
-        except OSError:  # the client reset it
-            transport.close()
+        leave(transport, self)

@@ -158,6 +158,10 @@ class WebSocketTransport(asyncio.Transport):
         if transport is not None:
             transport.abort()
 
+    def is_reading(self) -> bool:
+        transport = self._line.transport
+        return transport is not None and transport.is_reading()
+
     def pause_reading(self) -> None:
         transport = self._line.transport
         if transport is not None and not transport.is_closing():
