@@ -34,6 +34,20 @@ def _refresh(page):
     answer.value.finished()
 
 
+def test_a_reading_that_comes_between_the_page_and_its_stream_is_drawn(server, device, open_page):
+    now = int(time.time())
+    shed = device("Shed", [{"ts": now - MINUTE * i, "temperature": 20} for i in range(1, 30)])
+    page = open_page(server.url, service_workers="block")
+    strip = page.locator('[data-strip="temperature"]')
+    with held(page, "**/api/live?*"):
+        page.goto(f"{server.url}/ui/devices/{shed}?range=1h")
+        expect(strip.locator("canvas")).to_be_visible()
+        server.post(f"/api/devices/{shed}/data", {"temperature": 90})
+    box = strip.locator(".u-over").bounding_box()
+    page.mouse.move(box["x"] + box["width"] - 1, box["y"] + 40)
+    expect(strip.locator("[data-read] b")).to_have_text("90")
+
+
 def test_metrics_without_a_place_in_the_list_do_not_have_it_asked_for_again_and_again(
     server, device, open_page
 ):

@@ -69,14 +69,16 @@ class BoardEvents(EventStream):
         find: Callable[[Request], Awaitable[Dashboard]],
         dashboard: Dashboard,
         asker: Principal | None,
+        revision: int | None,
     ) -> None:
         """`find` says which dashboard the request may see now, or raises.
 
-        Without an `asker` it is one of those who come by a link.
+        Without an `asker` it is one of those who come by a link. `revision` is of the dashboard that
+        the page shows, which may be older than `dashboard`.
         """
         self._request = request
         self._find = find
-        self._revision = dashboard.revision
+        self._revision = dashboard.revision if revision is None else revision
         self._series = _PanelsOf(core, dashboard)
         by_link = f"links to dashboard {dashboard.id}"
         holder = by_link if asker is None else holder_of(asker, core.registry)

@@ -92,9 +92,11 @@ async def _events(
     core: Core,
     request: Request,
     find: Callable[[Request], Awaitable[Dashboard]],
+    revision: int | None,
     asker: Principal | None = None,
 ) -> BoardEvents:
-    return BoardEvents(core, request.app.state.streams, request, find, await find(request), asker)
+    streams, dashboard = request.app.state.streams, await find(request)
+    return BoardEvents(core, streams, request, find, dashboard, asker, revision)
 
 
 def _looking(core: Core, visits: Visits, options: Mapping[str, Any]) -> APIRouter:
@@ -140,22 +142,26 @@ def _looking(core: Core, visits: Visits, options: Mapping[str, Any]) -> APIRoute
 
     @pages.get("/ui/dashboards/{dashboard_id}/live")
     async def live(
-        visit: Annotated[Visit, Depends(visits.known)], dashboard_id: int
+        visit: Annotated[Visit, Depends(visits.known)],
+        dashboard_id: int,
+        revision: int | None = None,
     ) -> BoardEvents:
         async def find(request: Request) -> Dashboard:
             who = (await visits.known(request)).asker
             return await run_in_threadpool(core.dashboards.get, who, dashboard_id)
 
-        return await _events(core, visit.request, find, visit.asker)
+        return await _events(core, visit.request, find, revision, visit.asker)
 
     @pages.get("/ui/shared/{secret}/live")
     async def live_by_link(
-        visit: Annotated[Visit, Depends(visits.anyone)], secret: str
+        visit: Annotated[Visit, Depends(visits.anyone)],
+        secret: str,
+        revision: int | None = None,
     ) -> BoardEvents:
         async def find(_: Request) -> Dashboard:
             return await run_in_threadpool(core.dashboards.by_link, secret)
 
-        return await _events(core, visit.request, find)
+        return await _events(core, visit.request, find, revision)
 
     @pages.get("/ui/dashboards/{dashboard_id}/export")
     def export(visit: Annotated[Visit, Depends(visits.known)], dashboard_id: int) -> JSONResponse:

@@ -36,7 +36,8 @@ function connect() {
   source = null;
   heard = false;
   if (document.hidden) return;
-  source = new EventSource(board.dataset.events);
+  // It ends where the dashboard is another than the page shows.
+  source = new EventSource(`${board.dataset.events}?revision=${board.dataset.revision}`);
   source.addEventListener("open", () => {
     // What was committed before, nobody told.
     for (const panel of panels()) news.add(panel.dataset.place);

@@ -16,6 +16,7 @@ const others = loadOthers();
 let loading = null;
 let retry = 0;
 let loadedAt = 0;
+let loadedTo = 0;
 let news = false;
 let appended = 0;
 let address = location.search;
@@ -25,6 +26,7 @@ if (section) {
   view.query = section.dataset.query;
   view.moving = section.dataset.moving === "true";
   setPeriod(section.dataset.start / 1e6, section.dataset.end / 1e6);
+  loadedTo = view.end;
   for (const figure of section.querySelectorAll("[data-strip]")) {
     strips.set(figure.dataset.strip, {
       figure,
@@ -47,6 +49,8 @@ if (section) {
     news = true;
     if (retry) load();
   });
+  // What came between the page and its stream is on neither.
+  document.addEventListener("live:known", ({ detail }) => { if (detail.time > loadedTo) append(detail); });
   document.addEventListener("htmx:after:swap", turn);
   turn();
   const png = section.querySelector("[data-png]");
@@ -141,6 +145,7 @@ async function load() {
     const course = brought() ?? (await asked(mine.signal));
     if (!course) return;
     setPeriod(course.start, course.end);
+    loadedTo = course.end;
     measure();
     for (const one of course.metrics) draw(one);
     for (const one of course.states) drawTimeline(one);

@@ -85,13 +85,16 @@ function keep(reading) {
   return true;
 }
 
-/** What was committed before the stream began, or while it was away. */
+/** What was committed before the stream began, or while it was away; each is told as `live:known`. */
 async function catchUp() {
   const ids = watched.split(",");
   for (let first = 0; first < ids.length; first += ASKED_AT_ONCE) {
     const asked = ids.slice(first, first + ASKED_AT_ONCE).map((id) => ["device", id]);
     const answer = await fetch(`/ui/newest?${new URLSearchParams(asked)}`).catch(() => null);
-    if (answer?.ok && !answer.redirected) for (const data of await answer.json()) keep(readingOf(data));
+    if (!answer?.ok || answer.redirected) continue;
+    for (const reading of (await answer.json()).map(readingOf)) {
+      if (keep(reading)) document.dispatchEvent(new CustomEvent("live:known", { detail: reading }));
+    }
   }
 }
 
