@@ -78,6 +78,8 @@ def test_every_kind_of_panel_shows_what_it_should(server, board, open_page):
         ["120", "26"]
     )
     assert panel("Heating").locator("rect.bar").count() >= 6
+    expect(panel("Heating").locator(".state-times text")).to_have_count(4)
+    assert all(panel("Heating").locator(".state-times text").all_text_contents())
     expect(panel("Note")).to_contain_text("One <b>line</b>")
     page.get_by_label("Period").select_option("last hour")
     page.wait_for_url("**since=-1h*")

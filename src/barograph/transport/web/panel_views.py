@@ -15,7 +15,7 @@ from barograph.transport.web.answers import Asked, Subject
 from barograph.transport.web.chart import courses
 from barograph.transport.web.drawing import Drawing, draw
 from barograph.transport.web.language import Language, marked
-from barograph.transport.web.plots import Plot, arc, draw_bars, draw_lines
+from barograph.transport.web.plots import Plot, arc, draw_bars, draw_lines, time_labels
 from barograph.transport.web.site import Visit
 
 _STATES_WIDTH = 1000
@@ -67,6 +67,8 @@ class PanelView:
     names: Sequence[str] = ()
     rows: Sequence[tuple[Subject, Sequence[float | str | None]]] = ()
     timelines: Sequence[tuple[Subject, Sequence[State]]] = ()
+    times: Sequence[tuple[str, float]] = ()
+    """The labels of time below the timelines and how far right they are, in percent."""
     legend: Sequence[tuple[str, int]] = ()
     paragraphs: Sequence[Sequence[str]] = field(default_factory=tuple)
     every_ms: int = 0
@@ -238,7 +240,8 @@ def _timelines(core: Core, visit: Visit, view: PanelView, asked: Asked) -> Panel
     problem = (
         "" if found else visit.text(marked("No metric here has states: choose one with texts."))
     )
-    return replace(view, timelines=found, legend=list(pens.items()), problem=problem)
+    times = time_labels(start, end, visit.language, asked.question.zone)
+    return replace(view, timelines=found, times=times, legend=list(pens.items()), problem=problem)
 
 
 _CHANGING = marked("changing")

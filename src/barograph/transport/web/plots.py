@@ -123,7 +123,7 @@ def draw_lines(
         end,
         drawn,
         [language.value(value) for value in (top, middle(bottom, top), bottom)],
-        _times(start, end, language, zone),
+        time_labels(start, end, language, zone),
         json.dumps(_data(lines, start, end, zero=zero), separators=(",", ":")),
         units=tuple(dict.fromkeys(line.unit for line in lines if line.unit)),
     )
@@ -178,6 +178,16 @@ def draw_bars(
     )
 
 
+def time_labels(start: int, end: int, language: Language, zone: tzinfo) -> list[tuple[str, float]]:
+    """The labels of an axis of time, and how far right they are, in percent."""
+    step = (end - start) / _LABELS
+    write = _writer(start, end, language)
+    return [
+        (write(round(start + i * step), zone), round(100 * i / _LABELS, 1))
+        for i in range(_LABELS + 1)
+    ]
+
+
 def arc(share: float) -> float:
     """How much of a gauge's half circle, whose path is 100 long, is filled."""
     return round(100 * min(1.0, max(0.0, share)), 2)
@@ -223,15 +233,6 @@ def _round_ends(least: float, greatest: float) -> tuple[float, float] | None:
 def _down(value: float, bottom: float, top: float) -> float:
     """How far below the upper edge of the chart a value is drawn."""
     return (1 - share_of(value, bottom, top)) * HEIGHT
-
-
-def _times(start: int, end: int, language: Language, zone: tzinfo) -> list[tuple[str, float]]:
-    step = (end - start) / _LABELS
-    write = _writer(start, end, language)
-    return [
-        (write(round(start + i * step), zone), round(100 * i / _LABELS, 1))
-        for i in range(_LABELS + 1)
-    ]
 
 
 def _bar_times(
