@@ -186,9 +186,9 @@ def test_what_follows_a_long_body_that_was_not_to_be_followed_is_not_answered(po
     with connect(port) as client:
         head = b"POST /early HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\nconnection: close\r\n\r\n"
         client.sendall(head)
-        assert b"200 OK" in client.recv(1000)
+        begun = client.recv(1)
         client.sendall(b"12345GET / HTTP/1.1\r\nhost: a\r\n\r\n")
-        assert read_all(client) == b""
+        assert (begun + read_all(client)).count(b"200 OK") == 1
 
 
 def test_blank_lines_are_no_request(hasty):
