@@ -1,5 +1,6 @@
 """Dashboards on a wall, and arranging them while the connection comes and goes."""
 
+import contextlib
 import json
 import urllib.request
 
@@ -73,15 +74,17 @@ def test_a_link_that_is_revoked_ends_what_is_open_by_it(server, board, open_page
     expect(page.get_by_text("There is nothing here")).to_be_visible()
 
 
-def test_a_board_of_notes_that_changes_before_its_stream_begins_follows(server, open_page):
+@pytest.mark.parametrize("is_heard", [True, False], ids=["heard", "not heard yet"])
+def test_a_board_of_notes_follows_its_changes(server, open_page, is_heard):
     note = {"kind": "text", "title": "Note", "text": "Closed today"}
     path = (
         f"/dashboards/{server.post('/api/dashboards', {'name': 'Notes', 'panels': [note]})['id']}"
     )
     panels = [{**note, "text": "Open again"}]
     page = open_page(server.url, service_workers="block")
-    with held(page, "**/live?*"):
-        page.goto(f"{server.url}/ui{path}")
+    with contextlib.nullcontext() if is_heard else held(page, "**/live?*"):
+        with page.expect_request("**/live?*"):
+            page.goto(f"{server.url}/ui{path}")
         expect(page.get_by_text("Closed today")).to_be_visible()
         _change(server, "PUT", f"/api{path}", {"name": "Notes", "panels": panels})
     expect(page.get_by_text("Open again")).to_be_visible()
